@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 
 from models.calendar import Calendar
-from models.faults import DatasetError, Fault
+from models.checks import RawDataset, check_dataset, numbered_rows
+from models.faults import Fault
 from models.tables import COLUMNS, KEYS, ROW_TYPES, Row, Settings
 
 R = TypeVar("R", bound=Row)
@@ -50,12 +51,17 @@ class Dataset:
         Raises:
             DatasetError: with every fault found.
         """
-        from models.checks import check_cells, numbered_rows
+        return Dataset.check(RawDataset(settings, {name: numbered_rows(name, rows) for name, rows in tables.items()}))
 
-        dataset, faults = check_cells(settings, {name: numbered_rows(rows) for name, rows in tables.items()})
-        if dataset is None:
-            raise DatasetError(faults)
-        return dataset
+    @staticmethod
+    def check(raw: RawDataset) -> Dataset:
+        """A checked dataset from tables as found.
+
+        Raises:
+            DatasetError: with every fault found.
+        """
+        checked = check_dataset(raw)
+        return Dataset(checked.settings, checked.tables, checked.warnings)
 
     @property
     def name(self) -> str:
@@ -69,7 +75,7 @@ class Dataset:
 
     def rows(self, row_type: type[R]) -> tuple[R, ...]:
         """All rows of one type, in file order."""
-        return self._tables[row_type.table]  # type: ignore[return-value]
+        return cast("tuple[R, ...]", self._tables[row_type.table])
 
     def table_rows(self, name: str) -> tuple[Row, ...]:
         """All rows of the table of this name."""

@@ -20,6 +20,7 @@ class Fault:
         allowed: what may stand there.
         suggestion: a close spelling that exists, for "did you mean".
         code: short stable name of the kind of fault, such as ``unknown_id``.
+        pointer: JSON pointer to the place in the dataset as a JSON document, such as ``/sites/2/pue_air``.
     """
 
     table: str
@@ -30,6 +31,7 @@ class Fault:
     allowed: str = ""
     suggestion: str = ""
     code: str = ""
+    pointer: str = ""
 
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.table, self.row, self.column) if part)
@@ -61,6 +63,10 @@ class DatasetError(InputError):
 
 class PlanError(InputError):
     """A plan folder or workbook with faults."""
+
+
+class StorageError(Exception):
+    """The place to read from or write to failed (disk full, permission, device); nothing half-written is left."""
 
 
 def closest(word: str, known: Iterable[str]) -> str:

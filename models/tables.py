@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
 
 from models.calendar import PeriodKind
 
@@ -97,7 +97,7 @@ def col(
     **bounds: Any,
 ) -> Any:
     """Declare a column: its meaning, unit, whether it is a key or a period, the table its ids live in, default and range."""
-    extra = {"unit": unit, "key": key, "period": period, "ref": ref, "none_means": none_means}
+    extra: dict[str, JsonValue] = {"unit": unit, "key": key, "period": period, "ref": ref, "none_means": none_means}
     return Field(default, description=meaning, json_schema_extra=extra, **bounds)
 
 
