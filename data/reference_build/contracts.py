@@ -45,9 +45,10 @@ def add_contracts(book: Book, facts: Facts) -> None:
         c = deal.contract_id
         (start, start_src), (end, end_src) = term(facts, c, "start"), term(facts, c, "end")
         price, price_src = term(facts, c, "price")
+        own_damages = optional(facts, c, "ld_usd_per_gpu_hour")
         row: dict[str, Any] = {
             "contract_id": c, "customer": deal.customer, "status": deal.status, "start": start, "end": end,
-            "ld_usd_per_gpu_hour": round(facts.assumed("contract.damages_over_price") * price, 3),
+            "ld_usd_per_gpu_hour": own_damages or round(facts.assumed("contract.damages_over_price") * price, 3),
             "load_share": facts.assumed(f"contract.load_share.{deal.use}"), "spare_share": facts.finance("node_failure_spare_fraction"),
             "zones": deal.zones or None, "sites": deal.sites or None, "excluded_sites": deal.excluded or None,
             "move_usd_per_gpu": facts.assumed(f"contract.move_usd_per_gpu.{deal.use}"),
@@ -55,7 +56,9 @@ def add_contracts(book: Book, facts: Facts) -> None:
         sources = {
             "start": start_src,
             "end": end_src,
-            "ld_usd_per_gpu_hour": Src("assumed", "assumptions.csv: contract.damages_over_price x price"),
+            "ld_usd_per_gpu_hour": assumption(f"contract.{c}.ld_usd_per_gpu_hour")
+            if own_damages
+            else Src("assumed", "assumptions.csv: contract.damages_over_price x price"),
             "load_share": assumption(f"contract.load_share.{deal.use}"),
             "spare_share": Src("assumed", "facts/finance.csv: node_failure_spare_fraction"),
             "move_usd_per_gpu": assumption(f"contract.move_usd_per_gpu.{deal.use}"),
