@@ -297,6 +297,51 @@ class Instance:
         ever = (self.fleet[:, :, None] > 0) | self.may_install
         return np.asarray(np.logical_or.accumulate(ever, axis=2))
 
+    @cached_property
+    def rack_index(self) -> list[tuple[str, str, int]]:
+        """(site, generation, period) with rack variables, ordered by site, generation, period."""
+        return [(self.sites[i], self.gens[j], t) for i, j, t in np.argwhere(self.held).tolist()]
+
+    @cached_property
+    def held_pairs(self) -> list[Pair]:
+        """(site, generation) with rack variables."""
+        return [(self.sites[i], self.gens[j]) for i, j in np.argwhere(self.held[:, :, -1]).tolist()]
+
+    @cached_property
+    def _gens_held(self) -> dict[tuple[str, int], list[str]]:
+        found: dict[tuple[str, int], list[str]] = {}
+        for s, g, t in self.rack_index:
+            found.setdefault((s, t), []).append(g)
+        return found
+
+    def gens_held(self, s: str, t: int) -> list[str]:
+        """Generations with rack variables at a site in a period."""
+        return self._gens_held.get((s, t), [])
+
+    @cached_property
+    def _sites_held(self) -> dict[tuple[str, int], list[str]]:
+        found: dict[tuple[str, int], list[str]] = {}
+        for s, g, t in self.rack_index:
+            found.setdefault((g, t), []).append(s)
+        return found
+
+    def sites_held(self, g: str, t: int) -> list[str]:
+        """Sites with rack variables of a generation in a period."""
+        return self._sites_held.get((g, t), [])
+
+    @cached_property
+    def rack_usd(self) -> Floats:
+        """Capital of a rack: its GPUs and its installation, USD; shape (generations, T)."""
+        rows = self.gen_rows.items()
+        usd = [self.gpu_price[g] * row.gpus_per_rack + row.install_usd_per_rack for g, row in rows]
+        return np.array(usd).reshape(len(self.gens), self.T)
+
+    @cached_property
+    def open_from_start(self) -> Bools:
+        """Whether the site is open from the start (no candidate); shape (sites, T)."""
+        is_open = np.array([row.status is tb.SiteStatus.OPEN for row in self.site_rows.values()], dtype=bool)
+        return np.broadcast_to(is_open[:, None], (len(self.sites), self.T))
+
     # grid --------------------------------------------------------------------------------------
 
     @cached_property
@@ -485,13 +530,74 @@ class Instance:
                 found.append((c, s))
         return found
 
+    @cached_property
+    def delivery_index(self) -> tuple[list[tuple[str, str, str, int]], Floats]:
+        """(contract, site, generation, period) in which racks can deliver, and the most physical GPUs delivered."""
+        index: list[tuple[str, str, str, int]] = []
+        most: list[Floats] = []
+        for c, s in self.pairs:
+            owed, spare = self.owed[self.contract_at[c]], 1 + self.contract_rows[c].spare_share
+            for g, eq in self.equivalents[c].items():
+                racks = self.racks_most[self.site_at[s], self.gen_at[g]]
+                periods = np.flatnonzero((owed > 0) & (racks > 0))
+                index += [(c, s, g, t) for t in periods.tolist()]
+                most.append(np.minimum(owed / eq, self.gen_rows[g].gpus_per_rack * racks / spare)[periods])
+        return index, np.concatenate(most) if most else np.zeros(0)
+
+    def gens_delivering(self, c: str, s: str, t: int) -> list[str]:
+        """Generations that can deliver to a contract from a site in a period."""
+        if (c, s) not in self._paired:
+            return []
+        i = self.site_at[s]
+        owed = self.owed[self.contract_at[c], t] > 0
+        return [g for g in self.equivalents[c] if owed and self.racks_most[i, self.gen_at[g], t] > 0]
+
+    @cached_property
+    def _paired(self) -> frozenset[Pair]:
+        return frozenset(self.pairs)
+
+    @cached_property
+    def equivalent_matrix(self) -> Floats:
+        """Contract GPUs that one GPU counts for, 0 where not eligible; shape (contracts, generations)."""
+        matrix = np.zeros((len(self.contracts), len(self.gens)))
+        for c, found in self.equivalents.items():
+            for g, eq in found.items():
+                matrix[self.contract_at[c], self.gen_at[g]] = eq
+        return matrix
+
+    @cached_property
+    def choice_pairs(self) -> list[Pair]:
+        """Pairs of contracts to which the choice of sites matters."""
+        return [(c, s) for c, s in self.pairs if self.has_site_choice(c)]
+
+    def sites_of_choice(self, c: str) -> list[str]:
+        """Sites among which a contract has a choice."""
+        return [s for d, s in self.choice_pairs if d == c]
+
+    @cached_property
+    def _cliques(self) -> dict[str, list[list[str]]]:
+        return {c: self.distance_cliques(c, self.sites_of_choice(c)) for c in self.contracts}
+
+    def cliques_of(self, c: str) -> list[list[str]]:
+        """Cliques of sites too far apart among those that can serve the contract."""
+        return self._cliques[c]
+
+    def owed_before(self, c: str, t: int) -> float:
+        """``D[c,t-1]``; before the start, the sum of current_deliveries.csv."""
+        return float(self.owed[self.contract_at[c], t - 1]) if t > 0 else sum(self.current.get(c, {}).values())
+
+    @cached_property
+    def _choosy(self) -> frozenset[str]:
+        directed = [d.contract_id for d in self.dataset.rows(tb.Directive) if d.decision is tb.DecisionKind.SERVE]
+        if None in directed:
+            return frozenset(self.contracts)
+        rows = self.contract_rows.items()
+        limited = {c for c, row in rows if row.max_sites is not None or row.max_rtt_ms is not None or self.cluster_periods(c)}
+        return frozenset(limited.union(c for c in directed if c is not None))
+
     def has_site_choice(self, c: str) -> bool:
         """Whether it matters which sites serve the contract as a yes or no: max_sites, a cluster, a distance, or a directive."""
-        row = self.contract_rows[c]
-        directed = any(
-            d.decision is tb.DecisionKind.SERVE and (d.contract_id is None or d.contract_id == c) for d in self.dataset.rows(tb.Directive)
-        )
-        return row.max_sites is not None or row.max_rtt_ms is not None or bool(self.cluster_periods(c)) or directed
+        return c in self._choosy
 
     @cached_property
     def round_trip_ms(self) -> dict[str, dict[str, float]]:
@@ -533,6 +639,27 @@ class Instance:
             prices.setdefault((row.gen_id, row.tier), []).append((self.index(row.from_period), row.usd_per_gpu_hour))
             depths.setdefault((row.gen_id, row.tier), []).append((self.index(row.from_period), row.max_gpus))
         return {key: (steps(prices[key], self.T, 0.0), steps(depths[key], self.T, 0.0)) for key in prices}
+
+    # limits of money and carbon ----------------------------------------------------------------
+
+    @cached_property
+    def has_budget(self) -> bool:
+        """Whether capex_budget.csv has a row."""
+        return bool(self.dataset.rows(tb.CapexBudget))
+
+    @cached_property
+    def budget(self) -> Floats:
+        """Capital added to the budget in a period, USD; shape (T,)."""
+        usd = np.zeros(self.T)
+        for row in self.dataset.rows(tb.CapexBudget):
+            usd[self.index(row.period)] += row.usd
+        return usd
+
+    @cached_property
+    def capped_years(self) -> dict[int, float]:
+        """Calendar years of the horizon with a carbon cap: tonnes CO2."""
+        years = set(self.calendar.years)
+        return {row.year: row.tonnes for row in self.dataset.rows(tb.CarbonCap) if row.year in years}
 
     # residual ----------------------------------------------------------------------------------
 
