@@ -127,24 +127,16 @@ class _Cells:
     faulty: set[int] = field(default_factory=set)
 
 
-def _known_tables(raw: RawDataset) -> Iterator[Fault]:
+def _known_tables(raw: RawDataset, misspelt: Mapping[str, str]) -> Iterator[Fault]:
     """Tables that the schema does not have, and required ones that are missing."""
-    suggested = set()
-    for name, table in raw.tables.items():
-        if name not in ROW_TYPES:
-            near = closest(name, ROW_TYPES)
-            suggested.add(near)
-            ending = table.label.removeprefix(name) if table.label.startswith(name) else ""
-            yield table.fault(
-                "unknown table",
-                code="unknown_table",
-                suggestion=near + ending if near else "",
-                allowed="" if near else ", ".join(ROW_TYPES),
-            )
+    for name, near in misspelt.items():
+        table = raw.tables[name]
+        suggestion = table.label.replace(name, near) if near else ""
+        yield table.fault("unknown table", code="unknown_table", suggestion=suggestion, allowed="" if near else ", ".join(ROW_TYPES))
     for name, row_type in ROW_TYPES.items():
-        if name not in raw.tables and not row_type.optional_table and name not in suggested:
-            label = raw.label_of(name)
-            yield Fault(label, "missing table", code="missing_table", allowed=(row_type.__doc__ or "").strip(), pointer=f"/{name}")
+        if name not in raw.tables and not row_type.optional_table and name not in misspelt.values():
+            allowed = "a table with the columns " + ", ".join(c.name for c in COLUMNS[name])
+            yield Fault(raw.label_of(name), "missing table", code="missing_table", allowed=allowed, pointer=f"/{name}")
 
 
 def _header(raw: RawTable, cols: tuple[Column, ...]) -> Iterator[Fault]:
@@ -306,11 +298,16 @@ def _sound(cells: _Cells, row_type: type[Row]) -> Table:
 def read_tables(raw: RawDataset) -> tuple[Context, list[Fault]]:
     """Settings and sound rows of a raw dataset, with every fault of tables, headers, cells, ids and keys."""
     settings, calendar, kind, faults = read_settings(raw)
-    faults = [*raw.faults, *faults, *_known_tables(raw)]
+    misspelt = {
+        name: closest(name, [t for t in ROW_TYPES if t not in raw.tables]) or closest(name, ROW_TYPES)
+        for name in raw.tables.keys() - ROW_TYPES.keys()
+    }
+    faults = [*raw.faults, *faults, *_known_tables(raw, misspelt)]
     found: dict[str, _Cells] = {}
     by_table: dict[str, list[Fault]] = {name: [] for name in ROW_TYPES}
     for name, row_type in ROW_TYPES.items():
-        table = raw.tables.get(name) or RawTable(name, raw.label_of(name), readable=row_type.optional_table)
+        there = row_type.optional_table and name not in misspelt.values()  # a missing optional table is an empty one
+        table = raw.tables.get(name) or RawTable(name, raw.label_of(name), readable=there)
         if table.readable:
             by_table[name] += _header(table, COLUMNS[name])
         found[name], cell_faults = _convert(table, row_type, kind)

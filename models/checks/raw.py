@@ -70,11 +70,8 @@ def numbered_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> RawTable:
     table = RawTable(name, name)
     found: list[Mapping[str, Any]] = []
     for number, row in enumerate(rows, start=1):
-        if isinstance(row, Mapping):
-            found.append(row)
-            table.places.append(f"row {number}")
-        else:
-            table.lost_rows += 1
+        found.append(row)
+        table.places.append(f"row {number}")
     table.columns = list(dict.fromkeys(str(key) for row in found for key in row))
     table.rows = [[row.get(column) for column in table.columns] for row in found]
     return table
