@@ -64,10 +64,10 @@ CONTRACTS: tuple[Deal, ...] = (
     Deal("sovereign_eu", "European public sector", "prospect", "gb300_nvl72", "blackwell_on", zones=["EU"]),
     Deal("sovereign_gb", "British public sector", "prospect", "gb300_nvl72", "blackwell_on", zones=["GB"]),
     Deal("inference_us", "Consumer assistant", "prospect", "h100", "hopper_on", use="inference", sites=METRO_US),
-    Deal("inference_europe", "European assistant", "prospect", "h200", "hopper_on", use="inference", zones=["GB", "EU"]),
     Deal("research_h100", "University consortium", "prospect", "h100", "ampere_on", zones=["US", "GB", "EU"]),
     Deal("nvidia_renewal", "NVIDIA", "prospect", "h100", "hopper", zones=US),
-    Deal("openai_renewal", "OpenAI", "prospect", "gb300_nvl72", "blackwell_on", zones=US),
+    Deal("openai_renewal", "OpenAI", "prospect", "vr_nvl144", "gb300_on", zones=US),
     Deal("microsoft_renewal", "Microsoft", "prospect", "h100", "hopper_on", zones=US),
+    Deal("hyperscaler_2028", "Second hyperscaler", "prospect", "vr_nvl144", "rubin", zones=US),
     Deal("frontier_2028", "Frontier lab", "prospect", "rubin_ultra_nvl576", "rubin_ultra", zones=US),
 )
