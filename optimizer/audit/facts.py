@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models import tables as tb
 from models.dataset import Dataset
 
 Floats = NDArray[np.float64]
@@ -134,17 +135,12 @@ class Facts:
         return racks.cumsum(axis=1)
 
     @cached_property
-    def cohorts(self) -> pd.DataFrame:
-        """Fleet cohorts: positions s and g, period index since, racks."""
-        frame = self.dataset["fleet"]
-        return pd.DataFrame(
-            {
-                "s": positions(frame["site_id"], self.site_ids),
-                "g": positions(frame["gen_id"], self.gen_ids),
-                "since": self.indices(frame["in_service_since"]),
-                "racks": floats(frame["racks"]),
-            }
-        )
+    def cohorts(self) -> list[tuple[int, int, int, float]]:
+        """Fleet cohorts: site, generation, period since which in service, racks."""
+        return [
+            (self.site_ids.index(row.site_id), self.gen_ids.index(row.gen_id), self.index(row.in_service_since), float(row.racks))
+            for row in self.dataset.rows(tb.Fleet)
+        ]
 
     @cached_property
     def gpu_price(self) -> Floats:
@@ -157,7 +153,8 @@ class Facts:
     def site_limits(self) -> dict[str, Floats]:
         """Limits of site_limits.csv by column it_mw, liquid_mw, air_mw; infinite where none; shape (S, T)."""
         return {
-            name: self.stepped("site_limits", "site_id", self.site_ids, name, math.inf, math.inf) for name in ("it_mw", "liquid_mw", "air_mw")
+            name: self.stepped("site_limits", "site_id", self.site_ids, name, math.inf, math.inf)
+            for name in ("it_mw", "liquid_mw", "air_mw")
         }
 
     @cached_property
@@ -245,7 +242,9 @@ class Facts:
         """Contract GPUs that one GPU counts for, 0 where the generation is not eligible; shape (C, G)."""
         frame = self.dataset["contract_generations"]
         values = np.zeros((len(self.contract_ids), len(self.gen_ids)))
-        values[positions(frame["contract_id"], self.contract_ids), positions(frame["gen_id"], self.gen_ids)] = floats(frame["gpu_equivalent"])
+        values[positions(frame["contract_id"], self.contract_ids), positions(frame["gen_id"], self.gen_ids)] = floats(
+            frame["gpu_equivalent"]
+        )
         return values
 
     @cached_property

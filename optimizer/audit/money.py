@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from models.plan import NPV_TERMS
-from optimizer.audit.facts import Floats
+from optimizer.audit.facts import Floats, Ints
 from optimizer.audit.placed import NEVER
 from optimizer.audit.usage import Usage
 
@@ -83,11 +83,11 @@ class Money:
         """Retrofits (positive) when ordered, USD; shape (T,)."""
         terms = self.facts.retrofits.set_index("site_id")
         orders = self.plan.orders
-        rows = terms.reindex([self.facts.site_ids[s] for s in orders["s"]])
-        cost = rows["fixed_usd"].to_numpy(float) + rows["usd_per_kw"].to_numpy(float) * 1000.0 * orders["mw"].to_numpy(float)
-        return self._when(orders["t"].to_numpy(int), cost)
+        rows = terms.reindex([self.facts.site_ids[s] for s in orders.s])
+        cost = rows["fixed_usd"].to_numpy(float) + rows["usd_per_kw"].to_numpy(float) * 1000.0 * orders.mw
+        return self._when(orders.t, cost)
 
-    def _when(self, periods: np.ndarray[tuple[int, ...], np.dtype[np.intp]], amounts: Floats) -> Floats:
+    def _when(self, periods: Ints, amounts: Floats) -> Floats:
         """Amounts by period; shape (T,)."""
         total = np.zeros(self.facts.periods)
         np.add.at(total, periods, amounts)
@@ -120,10 +120,10 @@ class Money:
             kept = np.minimum(left, plan.installed[:, :, since])
             value += kept * new * np.maximum(0.0, 1.0 - (facts.periods - since) / facts.life)
             left -= kept
-        for row in facts.cohorts.sort_values("since", ascending=False, kind="stable").itertuples(index=False):
-            kept = min(left[row.s, row.g], row.racks)
-            value[row.s, row.g] += kept * new[row.g] * max(0.0, 1.0 - (facts.periods - row.since) / facts.life[row.g])
-            left[row.s, row.g] -= kept
+        for s, g, since, racks in sorted(facts.cohorts, key=lambda cohort: -cohort[2]):
+            still = min(float(left[s, g]), racks)
+            value[s, g] += still * new[g] * max(0.0, 1.0 - (facts.periods - since) / facts.life[g])
+            left[s, g] -= still
         return value
 
     @cached_property

@@ -8,6 +8,7 @@ dataset, and second rows of a key, do not reach the arrays.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,15 @@ from optimizer.audit.report import Findings
 DECISION_KINDS = ("sign", "decline", "open", "build", "retrofit")
 NEVER = 1 << 30
 """Period of what does not happen."""
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Retrofits ordered: position of the site, period, MW; one element per order."""
+
+    s: Ints
+    t: Ints
+    mw: Floats
 
 
 class Placed:
@@ -38,7 +48,7 @@ class Placed:
         signed: whether each contract is in force; shape (C,).
         opened: period in which each site opens, 0 for open sites, ``NEVER`` for candidates that stay closed; shape (S,).
         built: period in which each block is energized, ``NEVER`` for options that are not; one per block.
-        orders: retrofits: positions s, t and mw.
+        orders: retrofits ordered.
     """
 
     def __init__(self, facts: Facts, tables: Mapping[str, pd.DataFrame], findings: Findings) -> None:
@@ -63,7 +73,9 @@ class Placed:
         energized = np.maximum(facts.indices(facts.blocks["energized"]), 0)
         self.built = self._first(decisions, "build", facts.block_ids, np.where(facts.option, NEVER, energized))
         retrofits = decisions[decisions["kind"] == "retrofit"]
-        self.orders = pd.DataFrame({"s": positions(retrofits["id"], facts.site_ids), "t": retrofits["t"], "mw": retrofits["mw"]})
+        self.orders = Orders(
+            positions(retrofits["id"], facts.site_ids), retrofits["t"].to_numpy(dtype=np.intp), retrofits["mw"].to_numpy(dtype=float)
+        )
 
     @staticmethod
     def _first(decisions: pd.DataFrame, kind: str, known: list[str], default: Ints) -> Ints:
@@ -149,9 +161,7 @@ class Placed:
         """Note unknown ids of a column; whether each row's is known."""
         self.findings.count("table_ids", len(frame))
         for value in dict.fromkeys(frame[column][~known]):
-            self.findings.wrong(
-                "table_ids", 0, {"table": name, column: str(value)}, f"{column} {value} of {name} is not in the dataset."
-            )
+            self.findings.wrong("table_ids", 0, {"table": name, column: str(value)}, f"{column} {value} of {name} is not in the dataset.")
         return known
 
     def _decided(self, frame: pd.DataFrame) -> Bools:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from models import tables as tb
 from optimizer.audit.facts import Bools, Facts, Floats, Ints
 from optimizer.audit.placed import Placed, dense
 from optimizer.audit.report import TOLERANCE
@@ -121,17 +122,18 @@ class Usage:
     def _retrofit_periods(self) -> tuple[Ints, Ints]:
         """Lead and downtime of retrofits by site, 0 where there are none; shape (S,) each."""
         lead, downtime = np.zeros((2, len(self.facts.site_ids)), dtype=np.intp)
-        for row in self.facts.retrofits.itertuples(index=False):
-            s = self.facts.site_ids.index(str(row.site_id))
-            lead[s] = int(row.lead_periods)
-            downtime[s] = lead[s] if pd.isna(row.downtime_periods) else int(row.downtime_periods)
+        for row in self.facts.dataset.rows(tb.Retrofit):
+            s = self.facts.site_ids.index(row.site_id)
+            lead[s] = row.lead_periods
+            downtime[s] = row.lead_periods if row.downtime_periods is None else row.downtime_periods
         return lead, downtime
 
     def _ordered_after(self, delay: Ints) -> Floats:
         """Retrofit MW ordered at least ``delay`` periods ago; shape (S, T)."""
         total = np.zeros((len(self.facts.site_ids), self.facts.periods))
-        for row in self.plan.orders.itertuples(index=False):
-            total[row.s, row.t + delay[row.s] :] += row.mw
+        orders = self.plan.orders
+        for s, t, mw in zip(orders.s, orders.t, orders.mw, strict=True):
+            total[s, t + delay[s] :] += mw
         return total
 
     @cached_property
