@@ -42,6 +42,8 @@ def add_grid(book: Book, facts: Facts) -> None:
         for _, mw, quarter in phases(row):
             total += mw
             steps[quarter] = total
+        if campus := facts.get(f"expansion.{row['site_id']}.mw"):
+            steps[facts.assumed(f"expansion.{row['site_id']}.energized")] = total + campus
         for period, mw in steps.items():
             limit = round(ratio * mw + 2 * overhead, 1)
             book.add("grid_limits", {"node_id": row["grid_node"], "from_period": period, "limit_mw": limit}, source)

@@ -11,6 +11,9 @@ CANDIDATES = ("horizon-tx",)
 OPTIONS = {("lancaster-pa", 2), ("lancaster-pa", 3), ("hammond-in", 1), ("hammond-in", 2), ("horizon-tx", 1), ("horizon-tx", 2)}
 """Phases that are expansions or hang on a permit that is still missing: Lancaster's second and third hundred, Hammond, Horizon."""
 
+EXPANSION = 9
+"""Number of a block beyond the phases of the facts: growth of a campus that has power secured."""
+
 
 def phases(row: dict[str, str]) -> list[tuple[int, float, str]]:
     """Phases of a site after the start: (number, MW, quarter)."""
@@ -97,11 +100,13 @@ def add_blocks(book: Book, facts: Facts) -> None:
         s = row["site_id"]
         energized = float(row["energized_mw_2025q4"])
         blocks = [(0, energized, facts.get(f"block.{s}.energized") or facts.assumed("block.energized"))] if energized else []
-        for number, mw, quarter in blocks + phases(row):
+        campus = facts.get(f"expansion.{s}.mw")
+        grown = [(EXPANSION, float(campus), facts.assumed(f"expansion.{s}.energized"))] if campus else []
+        for number, mw, quarter in blocks + phases(row) + grown:
             own = facts.get(f"block.{s}.{number}.liquid_share")
             liquid = float(row["liquid_share"]) if own is None else own
-            option = (s, number) in OPTIONS
-            name = f"{s}-{number}"
+            option = (s, number) in OPTIONS or number == EXPANSION
+            name = f"{s}-{'x' if number == EXPANSION else number}"
             per_kw = facts.assumed("option.capex_usd_per_kw") if option else None
             block = {
                 "block_id": name,
@@ -124,12 +129,18 @@ def add_blocks(book: Book, facts: Facts) -> None:
                 "power_blocks",
                 block,
                 {
-                    "it_mw": fact("sites", "energized_mw_2025q4", row["basis_energized"])
+                    "it_mw": assumption(f"expansion.{s}.mw")
+                    if number == EXPANSION
+                    else fact("sites", "energized_mw_2025q4", row["basis_energized"])
                     if number == 0
                     else fact("sites", f"phase{number}_mw", row["basis_schedule"]),
                     "air_mw": split,
                     "liquid_mw": split,
-                    "energized": assumption("block.energized") if number == 0 else fact("sites", "phase quarters", row["basis_schedule"]),
+                    "energized": assumption(f"expansion.{s}.energized")
+                    if number == EXPANSION
+                    else assumption("block.energized")
+                    if number == 0
+                    else fact("sites", "phase quarters", row["basis_schedule"]),
                     "usable_share": Src("derived", "IT share of gross power, facts/cooling.csv: gross_to_it_ratio"),
                     "lease_usd_per_kw_month": fact("sites", "lease_usd_per_kw_month", row["basis_lease"]),
                     "capex_usd": assumption("option.capex_usd_per_kw"),
