@@ -102,7 +102,7 @@ def small_tables(**overrides: Any) -> tuple[dict[str, Any], PlainTables]:
     settings = {**SETTINGS, **overrides}
     if "start" not in overrides and "period" in overrides:
         settings["start"] = {"month": "2026-01", "year": "2026"}.get(str(settings["period"]), "2026-Q1")
-    calendar = Calendar(settings["start"], settings["periods"], PeriodKind(settings.get("period", "quarter")))
+    calendar = Calendar(str(settings["start"]), settings["periods"], PeriodKind(settings.get("period", "quarter")))
 
     tables: PlainTables = {}
     tables["sites"] = _fill("sites", given.get("sites", [{"site_id": "a"}, {"site_id": "b"}]), calendar)
