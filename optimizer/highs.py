@@ -1,0 +1,256 @@
+"""HiGHS: arrays in, solutions, bounds and duals out; with deadlines, a stop and progress.
+
+What a solver says is a claim. Every plan is audited, and the bound of the relaxation is recomputed
+from its duals by :func:`certified_bound`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import highspy
+import numpy as np
+
+from optimizer.instance import Floats
+from optimizer.matrix import Ints, Matrix
+
+VERSION: str = highspy.Highs().version()
+FEASIBILITY = 1e-9
+"""Primal feasibility asked of linear programmes whose solutions become plans (the audit allows 1e-6)."""
+BOUND_SLACK = 1e-9
+"""Distance from its bound below which a value counts as on it."""
+
+
+_scheduler = {"threads": -1}
+"""Threads of HiGHS's scheduler, of which a process has one: it must be reset before another number is asked for."""
+
+
+class SolverError(Exception):
+    """HiGHS failed: it refused the model, or ended without an answer."""
+
+
+class Outcome(StrEnum):
+    """How a solve ended."""
+
+    OPTIMAL = "optimal"
+    INFEASIBLE = "infeasible"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a solve found.
+
+    Attributes:
+        outcome: how it ended.
+        x: best solution; shape (columns,); None if none was found.
+        objective: its value, million USD to be minimised.
+        bound: proven lower limit of the objective.
+        row_dual: duals of a linear programme; shape (rows,).
+        reduced_cost: shape (columns,).
+        seconds: wall-clock time.
+    """
+
+    outcome: Outcome
+    x: Floats | None = None
+    objective: float = np.inf
+    bound: float = -np.inf
+    row_dual: Floats | None = None
+    reduced_cost: Floats | None = None
+    seconds: float = 0.0
+
+
+@dataclass
+class Control:
+    """When to give up.
+
+    Attributes:
+        deadline: time on ``time.monotonic()``.
+        stop: set by the user.
+    """
+
+    deadline: float = np.inf
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline; 0 when stopped."""
+        return 0.0 if self.stop.is_set() else max(0.0, self.deadline - time.monotonic())
+
+    @property
+    def over(self) -> bool:
+        """Whether to give up now."""
+        return self.remaining <= 0.0
+
+    def until(self, seconds: float) -> Control:
+        """The same stop, with a deadline of at most so many seconds from now."""
+        return Control(min(self.deadline, time.monotonic() + seconds), self.stop)
+
+
+Improvement = Callable[[Floats, float, float], None]
+"""Called with an improving solution, its objective and the bound."""
+
+
+class Program:
+    """A matrix in HiGHS, kept warm: bounds change, the basis stays.
+
+    Args:
+        matrix: the model.
+        integer: whether whole numbers are asked for.
+        threads: 0 for all cores.
+        seed: random seed of HiGHS.
+    """
+
+    def __init__(self, matrix: Matrix, *, integer: bool = False, threads: int = 0, seed: int = 0) -> None:
+        self.matrix = matrix
+        self.integer = integer
+        self.lower, self.upper = matrix.lower.copy(), matrix.upper.copy()
+        self.threads = threads
+        self._h: Any = highspy.Highs()
+        self.option("output_flag", False)
+        self.option("threads", threads)
+        self.option("random_seed", seed)
+        self.option("primal_feasibility_tolerance", FEASIBILITY if not integer else 1e-8)
+        self.option("mip_feasibility_tolerance", 1e-8)
+        if self._h.passModel(to_highs(matrix, integer)) == highspy.HighsStatus.kError:
+            raise SolverError("HiGHS refused the model")
+
+    def option(self, name: str, value: Any) -> None:
+        """Set an option of HiGHS.
+
+        Raises:
+            SolverError: HiGHS does not know it.
+        """
+        if self._h.setOptionValue(name, value) == highspy.HighsStatus.kError:
+            raise SolverError(f"HiGHS refused the option {name} = {value!r}")
+
+    def bound(self, columns: Ints, lower: Floats, upper: Floats) -> None:
+        """Change bounds of columns; the basis is kept."""
+        if len(columns) == 0:
+            return
+        self.lower[columns], self.upper[columns] = lower, upper
+        index = np.ascontiguousarray(columns, dtype=np.int32)
+        self._h.changeColsBounds(len(index), index, np.ascontiguousarray(lower, dtype=float), np.ascontiguousarray(upper, dtype=float))
+
+    def cost(self, cost: Floats) -> None:
+        """Change the costs of all columns."""
+        index = np.arange(len(cost), dtype=np.int32)
+        self._h.changeColsCost(len(cost), index, np.ascontiguousarray(cost, dtype=float))
+
+    def solve(self, control: Control, *, method: str = "choose", start: Floats | None = None, on_improvement: Improvement | None = None) -> Solution:
+        """Solve, from the last basis if there is one.
+
+        Args:
+            control: deadline and stop.
+            method: ``simplex``, ``ipm`` or ``choose``.
+            start: a solution to start a search for whole numbers from.
+            on_improvement: called with each better solution.
+
+        Raises:
+            SolverError: HiGHS ended without an answer.
+        """
+        began = time.monotonic()
+        if control.over:
+            return Solution(Outcome.STOPPED)
+        h = self._h
+        if _scheduler["threads"] != self.threads:
+            highspy.Highs.resetGlobalScheduler(True)
+            _scheduler["threads"] = self.threads
+        self.option("solver", method)
+        self.option("time_limit", h.getRunTime() + min(control.remaining, 1e7))
+        if start is not None:
+            given = highspy.HighsSolution()
+            given.col_value = start.tolist()
+            h.setSolution(given)
+
+        def interrupt(event: Any) -> None:
+            if control.over:
+                event.interrupt()
+
+        def improve(event: Any) -> None:
+            data = event.data_out
+            if on_improvement is not None:
+                on_improvement(np.array(data.mip_solution), data.objective_function_value, data.mip_dual_bound)
+
+        watched = [h.cbMipInterrupt] if self.integer else [h.cbSimplexInterrupt, h.cbIpmInterrupt]
+        for callback in watched:
+            callback.subscribe(interrupt)
+        if self.integer and on_improvement is not None:
+            h.cbMipImprovingSolution.subscribe(improve)
+        try:
+            h.run()
+        finally:
+            for callback in [*watched, h.cbMipImprovingSolution]:
+                callback.clear()
+        return self._read(time.monotonic() - began)
+
+    def _read(self, seconds: float) -> Solution:
+        h = self._h
+        status = h.getModelStatus()
+        kinds = highspy.HighsModelStatus
+        if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
+            return Solution(Outcome.INFEASIBLE, seconds=seconds)
+        stopped = (kinds.kTimeLimit, kinds.kInterrupt, kinds.kIterationLimit, kinds.kSolutionLimit, kinds.kObjectiveBound, kinds.kObjectiveTarget)
+        if status not in (kinds.kOptimal, *stopped):
+            raise SolverError(f"HiGHS ended with {h.modelStatusToString(status)}")
+        info, solution = h.getInfo(), h.getSolution()
+        optimal = status == kinds.kOptimal
+        feasible = info.primal_solution_status == 2
+        x = np.array(solution.col_value) if feasible else None
+        if self.integer:
+            found = x is not None and np.isfinite(info.objective_function_value)
+            return Solution(
+                Outcome.OPTIMAL if optimal else Outcome.STOPPED, x if found else None, info.objective_function_value if found else np.inf,
+                info.mip_dual_bound, seconds=seconds,
+            )  # fmt: skip
+        dual = np.array(solution.row_dual) if solution.dual_valid else None
+        cost = np.array(solution.col_dual) if solution.dual_valid else None
+        value = info.objective_function_value if feasible else np.inf
+        return Solution(Outcome.OPTIMAL if optimal else Outcome.STOPPED, x, value, value if optimal else -np.inf, dual, cost, seconds)
+
+    def basis(self) -> Any:
+        """The basis of the last linear programme."""
+        return self._h.getBasis()
+
+    def set_basis(self, basis: Any) -> None:
+        """Start from a basis."""
+        self._h.setBasis(basis)
+
+
+def to_highs(matrix: Matrix, integer: bool) -> Any:
+    """The matrix as HiGHS takes it."""
+    lp = highspy.HighsLp()
+    lp.num_row_, lp.num_col_ = matrix.shape
+    lp.col_cost_, lp.offset_ = matrix.cost, matrix.offset
+    lp.col_lower_, lp.col_upper_ = matrix.lower, matrix.upper
+    lp.row_lower_, lp.row_upper_ = matrix.row_lower, matrix.row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_ = matrix.a.indptr
+    lp.a_matrix_.index_ = matrix.a.indices
+    lp.a_matrix_.value_ = matrix.a.data
+    if integer:
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[int(whole)] for whole in matrix.integer]
+    return lp
+
+
+def certified_bound(matrix: Matrix, row_dual: Floats) -> float:
+    """Lower limit of the objective that a vector of row duals proves, million USD (weak duality).
+
+    Any ``y`` gives ``offset + sum of y+ * row_lower + y- * row_upper + sum of min(rc*lower, rc*upper)``
+    with ``rc = cost - a'y``; duals that lean on an open side of a row count as 0.
+
+    Args:
+        row_dual: shape (rows,).
+    """
+    y = row_dual.copy()
+    y[(y > 0) & ~np.isfinite(matrix.row_lower)] = 0.0
+    y[(y < 0) & ~np.isfinite(matrix.row_upper)] = 0.0
+    rows = np.where(y > 0, matrix.row_lower, matrix.row_upper)
+    rest = matrix.cost - matrix.a.T @ y
+    return float(matrix.offset + y[y != 0] @ rows[y != 0] + np.minimum(rest * matrix.lower, rest * matrix.upper).sum())
