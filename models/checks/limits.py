@@ -58,7 +58,8 @@ def grid_limits(ctx: Context) -> Iterator[Fault]:
             end = later[0] if later else ctx.calendar.periods
             first = max(start, 0)
             if first < min(end, ctx.calendar.periods) and below[node] > limit * (1 + TOLERANCE) + TOLERANCE:
-                problem = f"in {ctx.calendar.label(first)} the limit is below the {below[node]:.6g} MW that the open sites below draw with no racks"
+                label = ctx.calendar.label(first)
+                problem = f"in {label} the limit is below the {below[node]:.6g} MW that the open sites below draw with no racks"
                 yield ctx.fault(tb.GridLimit, number, "limit_mw", problem, "limit_below_overhead", f"at least {below[node]:.6g}")
 
 

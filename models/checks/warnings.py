@@ -62,8 +62,8 @@ def breaking_pays(ctx: Context) -> Iterator[Fault]:
             loss = kept[t] + contract.ld_usd_per_gpu_hour
             if offers and max(offers) > loss * (1 + 1e-9):
                 problem = (
-                    f"breaking the contract would pay in {ctx.calendar.label(t)}: price and damages are {loss:.6g} USD per contract GPU-hour, "
-                    f"the market pays {max(offers):.6g} for its GPUs"
+                    f"breaking the contract would pay in {ctx.calendar.label(t)}: price and damages are {loss:.6g} USD "
+                    f"per contract GPU-hour, the market pays {max(offers):.6g} for its GPUs"
                 )
                 yield ctx.fault(tb.Contract, number, "ld_usd_per_gpu_hour", problem, "breaking_pays")
                 break

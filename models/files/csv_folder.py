@@ -45,7 +45,7 @@ def load_file(path: Path, label: str) -> bytes | Fault:
             found = f"{kind.st_size / 2**20:.0f} MiB"
             return file_fault(label, f"is too large ({found})", "too_large", f"files of at most {LARGEST_FILE // 2**20} MiB")
         with open(path, "rb") as file:
-            return file.read(LARGEST_FILE + 1)
+            return file.read(kind.st_size)
     except OSError as error:
         return file_fault(label, f"cannot be read: {(error.strerror or str(error)).lower()}", "unreadable")
 

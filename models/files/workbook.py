@@ -38,7 +38,7 @@ _DAMAGED = (
 )  # fmt: skip
 """What the libraries raise on a damaged workbook."""
 
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_ESCAPED = re.compile(r"_x(000[9AaDd])_")
 _BAD_WORKBOOK = "an Excel workbook (.xlsx)"
 
 
@@ -111,7 +111,7 @@ def _cells_of(data: bytes, values: bool = True) -> dict[str, list[list[Any]]]:
 
 
 def _unescaped(value: Any) -> Any:
-    """Text with the ``_x000A_`` escapes of the file format resolved; dates without their midnight."""
+    """Text with escaped line ends resolved (the file format writes ``_x000D_``); dates without their midnight."""
     if isinstance(value, str) and "_x" in value:
         return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), value)
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
