@@ -12,13 +12,13 @@ from data.reference_build.facts import DATA, Facts
 FOLDER = DATA / "reference-2025q4"
 
 
-def build() -> Book:
-    """All tables of the reference dataset.
+def build(facts: Facts | None = None) -> Book:
+    """All tables of the reference dataset, from the fact files and assumptions unless others are given.
 
     Raises:
         KeyError: an assumption or fact that the build needs is missing.
     """
-    book, facts = Book(), Facts()
+    book, facts = Book(), facts or Facts()
     for add in (
         money.add_settings, sites_power.add_sites, sites_power.add_blocks, sites_power.add_limits, sites_power.add_retrofits,
         grid_network.add_grid, generations_supply.add_generations, generations_supply.add_prices, generations_supply.add_supply,

@@ -10,7 +10,13 @@ from data.reference_build.facts import Facts, assumption, fact
 from models.calendar import Calendar, PeriodKind
 
 CALENDAR = Calendar("2025-Q4", 29, PeriodKind.QUARTER)
-FACT_OF = {"start": "start_quarter", "end": "end_quarter", "ramp_quarters": "ramp_quarters", "gpus": "derived_gpus", "price": "assumed_usd_per_gpu_hour"}
+FACT_OF = {
+    "start": "start_quarter",
+    "end": "end_quarter",
+    "ramp_quarters": "ramp_quarters",
+    "gpus": "derived_gpus",
+    "price": "assumed_usd_per_gpu_hour",
+}
 BASIS_OF = {"start": "basis_dates", "end": "basis_dates", "ramp_quarters": "basis_ramp", "gpus": "basis_gpus", "price": "basis_gpus"}
 
 
@@ -119,5 +125,8 @@ def add_serving_costs(book: Book, facts: Facts) -> None:
             book.add(
                 "serving_costs",
                 {"contract_id": deal.contract_id, "site_id": s, "usd_per_gpu_hour": round(per_gpu * factor, 4)},
-                Src("assumed", "assumptions.csv: serving.gbps_per_gpu x facts/network.csv: wavelength prices / 730 h, x serving.inference_factor"),
+                Src(
+                    "assumed",
+                    "assumptions.csv: serving.gbps_per_gpu x facts/network.csv: wavelength prices / 730 h, x serving.inference_factor",
+                ),
             )

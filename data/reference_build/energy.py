@@ -12,7 +12,7 @@ HOURS_PER_MONTH = 730.0
 def demand_usd_per_mwh(facts: Facts, zone: str) -> float:
     """The demand part of a retail price: charge per kW-month over the MWh that a kW draws at the planning load factor."""
     charge = float(facts.assumed(f"demand.usd_per_kw_month.{zone}"))
-    return charge * 1000 / (HOURS_PER_MONTH * facts.assumed("demand.load_factor"))
+    return charge * 1000 / (HOURS_PER_MONTH * float(facts.assumed("demand.load_factor")))
 
 
 def add_energy(book: Book, facts: Facts) -> None:
@@ -51,7 +51,9 @@ def add_energy(book: Book, facts: Facts) -> None:
                                 zone["basis"],
                                 "facts/energy_zones.csv: price_2025 x region's season and peak shape, less the demand part, x growth by year",
                             ),
-                            "gco2_per_kwh": derived("facts/energy.csv: carbon_g_per_kwh, falling by assumptions.csv: carbon.intensity_fall_per_year")
+                            "gco2_per_kwh": derived(
+                                "facts/energy.csv: carbon_g_per_kwh, falling by assumptions.csv: carbon.intensity_fall_per_year"
+                            )
                             if not own
                             else derived("facts/energy.csv: carbon_g_per_kwh of the plant"),
                         },

@@ -27,7 +27,14 @@ def _value(text: str) -> Any:
 
 
 class Facts:
-    """The fact files in ``data/facts`` and the figures in ``data/assumptions.csv``."""
+    """The fact files in ``data/facts`` and the figures in ``data/assumptions.csv``.
+
+    Attributes:
+        used: keys of the assumptions that the build has asked for.
+    """
+
+    def __init__(self) -> None:
+        self.used: set[str] = set()
 
     @cached_property
     def _tables(self) -> dict[str, list[dict[str, str]]]:
@@ -63,15 +70,18 @@ class Facts:
         Raises:
             KeyError: no such key in assumptions.csv.
         """
+        self.used.add(key)
         return self._assumptions[key]
 
     def get(self, key: str) -> Any:
         """An assumption, or None where there is none."""
+        self.used.add(key)
         return self._assumptions.get(key)
 
     def below(self, prefix: str) -> dict[str, Any]:
         """Assumptions whose key starts with ``prefix.``, by the rest of the key, in file order."""
         start = prefix + "."
+        self.used |= {key for key in self._assumptions if key.startswith(start)}
         return {key[len(start) :]: value for key, value in self._assumptions.items() if key.startswith(start)}
 
 

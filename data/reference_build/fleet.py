@@ -10,6 +10,4 @@ def add_fleet(book: Book, facts: Facts) -> None:
     """fleet.csv, from the assumptions ``fleet.<site>.<generation>.<quarter>``."""
     for key, racks in facts.below("fleet").items():
         s, g, since = key.split(".")
-        book.add(
-            "fleet", {"site_id": s, "gen_id": g, "in_service_since": since, "racks": racks}, assumption(f"fleet.{key}")
-        )
+        book.add("fleet", {"site_id": s, "gen_id": g, "in_service_since": since, "racks": racks}, assumption(f"fleet.{key}"))

@@ -36,28 +36,35 @@ def add_generations(book: Book, facts: Facts) -> None:
                 "rack_kw": derived("facts/gpu_generations.csv: gpus_per_rack x kw_per_gpu_all_it"),
                 "liquid_share": derived("facts/gpu_generations.csv: liquid_heat_fraction / 1.1, the share of the rack in its all-in power"),
                 "idle_share": assumption("generation.idle_share"),
-                "life_periods": Src("reported", "facts/gpu_generations.csv: economic_life_years x 4; facts/finance.csv: depreciation_life_years"),
+                "life_periods": Src(
+                    "reported", "facts/gpu_generations.csv: economic_life_years x 4; facts/finance.csv: depreciation_life_years"
+                ),
                 "first_install": fact("gpu_generations", "first_volume_quarter", row["basis_first_volume"]),
                 "last_install": assumption(f"generation.{g}.last_install"),
                 "install_usd_per_rack": assumption(f"generation.{g}.install_usd_per_rack"),
-                "opex_usd_per_rack_year": Src("assumed", "assumptions.csv: generation.opex_share_of_price x price of facts/gpu_generations.csv"),
+                "opex_usd_per_rack_year": Src(
+                    "assumed", "assumptions.csv: generation.opex_share_of_price x price of facts/gpu_generations.csv"
+                ),
                 "residual_factor": assumption(f"generation.{g}.residual_factor"),
             },
         )
 
 
 def add_prices(book: Book, facts: Facts) -> None:
-    """gpu_prices.csv: the price of the facts from the first volume on, falling every year after the next."""
+    """gpu_prices.csv: the price of the facts at the start or the first volume, falling every half-year from then on."""
     fall = facts.assumed("gpu_price.fall_per_year")
     for row in facts.table("gpu_generations"):
         g, price = row["gen_id"], float(row["price_usd_per_gpu"])
         first = max(row["first_volume_quarter"], "2025-Q4")
-        book.add("gpu_prices", {"gen_id": g, "from_period": first, "usd_per_gpu": price}, fact("gpu_generations", "price_usd_per_gpu", row["basis_price"]))
-        for year in range(int(first[:4]) + 1, 2033):
-            quarter = f"{year}-Q1" if first[5:] == "Q4" else f"{year}-Q3"
-            value = round(price * (1 - fall) ** (year - int(first[:4])), -1)
-            book.add("gpu_prices", {"gen_id": g, "from_period": quarter, "usd_per_gpu": value},
-                     Src("assumed", "price of facts/gpu_generations.csv, falling by assumptions.csv: gpu_price.fall_per_year"))  # fmt: skip
+        source = fact("gpu_generations", "price_usd_per_gpu", row["basis_price"])
+        book.add("gpu_prices", {"gen_id": g, "from_period": first, "usd_per_gpu": price}, source)
+        halves = [f"{year}-Q{q}" for year in range(2026, 2033) for q in (1, 3) if f"{year}-Q{q}" > first]
+        for n, quarter in enumerate(halves, start=1):
+            book.add(
+                "gpu_prices",
+                {"gen_id": g, "from_period": quarter, "usd_per_gpu": round(price * (1 - fall) ** (n / 2), -1)},
+                Src("assumed", "price of facts/gpu_generations.csv, falling by assumptions.csv: gpu_price.fall_per_year"),
+            )
 
 
 def add_supply(book: Book, facts: Facts) -> None:
@@ -76,7 +83,13 @@ def add_market(book: Book, facts: Facts) -> None:
             depth = f"market.max_gpus.{tier}.{g}"
             book.add(
                 "market",
-                {"gen_id": g, "tier": tier, "from_period": period, "usd_per_gpu_hour": round(usd * ratio, 3), "max_gpus": facts.assumed(depth)},
+                {
+                    "gen_id": g,
+                    "tier": tier,
+                    "from_period": period,
+                    "usd_per_gpu_hour": round(usd * ratio, 3),
+                    "max_gpus": facts.assumed(depth),
+                },
                 {
                     "usd_per_gpu_hour": Src(
                         "assumed", f"assumptions.csv: market.usd_per_gpu_hour.{g}" + ("" if ratio == 1.0 else " x market.bulk_price_ratio")

@@ -79,4 +79,6 @@ def add_network(book: Book, facts: Facts) -> None:
         pairs |= {tuple(sorted((s, u))) for _, u in near[:NEAREST]}
     for a, b in sorted(pairs):
         rtt = round(round_trip_ms(facts, great_circle_km(places[a], places[b])), 2)
-        book.add("network_links", {"site_a": a, "site_b": b, "rtt_ms": rtt}, derived("facts/network.csv: rtt_formula over the great circle"))
+        book.add(
+            "network_links", {"site_a": a, "site_b": b, "rtt_ms": rtt}, derived("facts/network.csv: rtt_formula over the great circle")
+        )

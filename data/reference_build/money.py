@@ -14,8 +14,7 @@ def add_settings(book: Book, facts: Facts) -> None:
     book.setting("start", "2025-Q4", chosen)
     book.setting("periods", 29, chosen)
     book.setting("period", "quarter", chosen)
-    book.setting("discount_rate", facts.finance("wacc_planning"), Src("assumed", "facts/finance.csv: wacc_planning; assumptions.csv: settings.discount_rate"))
-    for name in ("commissioning_share", "load_market", "customer_revenue_share", "customer_revenue_share_from"):
+    for name in ("discount_rate", "commissioning_share", "load_market", "customer_revenue_share", "customer_revenue_share_from"):
         book.setting(name, facts.assumed(f"settings.{name}"), assumption(f"settings.{name}"))
 
 

@@ -67,7 +67,9 @@ def add_sites(book: Book, facts: Facts) -> None:
             "pue_liquid": derived("facts/cooling.csv direct_to_chip_liquid_dry_cooler at facts/climate.csv, mean of the seasons"),
             "pue_air_peak": derived(f"{technology}, design bulbs; overhead at least pue_peak_over_mean times the mean"),
             "pue_liquid_peak": derived("facts/cooling.csv liquid formula at the design wet bulb; at least pue_peak_over_mean"),
-            "wue_l_per_kwh": derived("facts/cooling.csv: closed loop for liquid heat; towers, scaled by climate, for air heat where there are some"),
+            "wue_l_per_kwh": derived(
+                "facts/cooling.csv: closed loop for liquid heat; towers, scaled by climate, for air heat where there are some"
+            ),
             "water_limit_m3_per_period": Src("assumed", "assumptions.csv: water.share x water at full IT power and mean utilization"),
         }
         book.add("sites", site, sources)
@@ -158,7 +160,9 @@ def add_limits(book: Book, facts: Facts) -> None:
         book.add(
             "site_limits",
             {"site_id": s, "from_period": period, "it_mw": None if mw == "none" else mw},
-            Src("assumed", f"assumptions.csv: site_limit.it_mw.{key}; the slip of two quarters is facts/finance.csv: denton_delay_quarters"),
+            Src(
+                "assumed", f"assumptions.csv: site_limit.it_mw.{key}; the slip of two quarters is facts/finance.csv: denton_delay_quarters"
+            ),
         )
 
 
