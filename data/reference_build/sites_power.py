@@ -140,7 +140,7 @@ def add_blocks(book: Book, facts: Facts) -> None:
                     "liquid_mw": split,
                     "energized": assumption(f"expansion.{s}.energized")
                     if number == EXPANSION
-                    else assumption("block.energized")
+                    else assumption(f"block.{s}.energized" if facts.get(f"block.{s}.energized") else "block.energized")
                     if number == 0
                     else fact("sites", "phase quarters", row["basis_schedule"]),
                     "usable_share": Src("derived", "IT share of gross power, facts/cooling.csv: gross_to_it_ratio"),

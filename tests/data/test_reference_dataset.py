@@ -89,7 +89,8 @@ def test_every_assumption_is_used_and_lies_within_its_range() -> None:
     assert len({row["key"] for row in rows}) == len(rows)
     for row in rows:
         assert row["key"] in facts.used or row["key"].startswith("spread."), f"{row['key']} is not used"
-        assert row["why"] and row["unit"], row
+        assert row["why"], row
+        assert row["unit"], row
         try:
             low, value, high = (float(row[name]) for name in ("low", "value", "high"))
         except ValueError:
