@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import math
-import numbers
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, get_args
+
+import numpy as np
 
 from models.calendar import EXAMPLE, PeriodKind, ordinal
 from models.checks.raw import shown
@@ -22,6 +23,7 @@ LONGEST_TEXT = 32_767
 """Longest text in a cell: what a workbook cell can hold."""
 
 _ID = re.compile(ID_PATTERN.strip("^$"))
+_NUMBERS = (int, float, np.integer, np.floating)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NOT_FINITE = {"nan", "inf", "infinity", "#n/a", "#div/0!", "#num!", "#value!", "#ref!", "#name?", "#null!"}
 _XML_FORBIDS = {"\ufffe", "\uffff"}
@@ -58,12 +60,12 @@ def to_text(cell: Any, allowed: str = "text") -> str:
     Raises:
         CellError: not text, or characters that not every file format can hold.
     """
-    if isinstance(cell, bool) or not isinstance(cell, (str, numbers.Real)):
+    if isinstance(cell, bool) or not isinstance(cell, (str, *_NUMBERS)):
         raise CellError("is not text", "not_text", allowed)
     if not isinstance(cell, str):
-        if not float(cell).is_integer():
+        if isinstance(cell, (float, np.floating)) and not float(cell).is_integer():
             raise CellError("is a number, not text", "not_text", allowed)
-        return str(cell if isinstance(cell, int) else int(float(cell)))
+        return str(int(cell))
     text = cell.strip()
     if not (text.isprintable() and text.isascii()):
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -143,7 +145,7 @@ def _plain_number(cell: Any, allowed: str) -> float:
             hint = " (decimal point, no separators)" if re.fullmatch(r"[0-9][0-9., ']*", text) else ""
             raise CellError("is not a number", "not_a_number", allowed + hint)
         value = float(text)
-    elif isinstance(cell, numbers.Real) and not isinstance(cell, bool):
+    elif isinstance(cell, _NUMBERS) and not isinstance(cell, bool):
         try:
             value = float(cell)
         except OverflowError:

@@ -253,7 +253,7 @@ def _references(cells: _Cells, known: Mapping[str, tuple[set[str], bool]]) -> It
                     cells.faulty.add(number)
                     continue
                 few = ", ".join(sorted(ids)) if 0 < len(ids) <= 8 else ""
-                allowed = "" if near else few and f"one of {few}" or f"an id of {column.ref}"
+                allowed = "" if near else (few and f"one of {few}") or f"an id of {column.ref}"
                 yield raw.fault(
                     "unknown id", code="unknown_id", row=number, column=column.name, value=one, suggestion=near, allowed=allowed
                 )
