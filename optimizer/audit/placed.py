@@ -98,13 +98,13 @@ class Placed:
         for column, (short, known) in places.items():
             if column in frame:
                 found[short] = positions(frame[column], known)
-                keep &= self._known(name, frame, column, np.asarray(found[short] >= 0, dtype=np.bool_))
+                keep = keep & self._known(name, frame, column, np.asarray(found[short] >= 0, dtype=np.bool_))
         if name == "market":
             tiers = {tier: i for i, tier in enumerate(self.facts.tiers)}
             found["k"] = [tiers.get(pair, -1) for pair in zip(frame["gen_id"], frame["tier"], strict=True)]
-            keep &= self._known(name, frame, "tier", np.asarray((found["k"] >= 0) | (found["g"] < 0), dtype=np.bool_))
+            keep = keep & self._known(name, frame, "tier", np.asarray((found["k"] >= 0) | (found["g"] < 0), dtype=np.bool_))
         if name == "decisions":
-            keep &= self._decided(frame)
+            keep = keep & self._decided(frame)
         return self._once(name, found[keep])
 
     def _with_columns(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
