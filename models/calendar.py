@@ -30,9 +30,9 @@ class PeriodKind(StrEnum):
 PER_YEAR = {PeriodKind.MONTH: 12, PeriodKind.QUARTER: 4, PeriodKind.YEAR: 1}
 EXAMPLE = {PeriodKind.MONTH: "2026-03", PeriodKind.QUARTER: "2026-Q1", PeriodKind.YEAR: "2026"}
 _PATTERN = {
-    PeriodKind.MONTH: re.compile(r"(\d{4})-(0[1-9]|1[0-2])"),
-    PeriodKind.QUARTER: re.compile(r"(\d{4})-Q([1-4])"),
-    PeriodKind.YEAR: re.compile(r"(\d{4})"),
+    PeriodKind.MONTH: re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])"),
+    PeriodKind.QUARTER: re.compile(r"([0-9]{4})-Q([1-4])"),
+    PeriodKind.YEAR: re.compile(r"([0-9]{4})"),
 }
 
 
