@@ -26,8 +26,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "Installing the locked dependencies into $(VENV) (once)" >&2
 	@rm -f $(INSTALLED)
 	@"$(PYTHON)" -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(RUN) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)
 
 plan: $(INSTALLED) ## plan the reference dataset (DATASET=, PLAN=, GAP=, TIME_LIMIT=, PLAN_OPTIONS=) and write its report

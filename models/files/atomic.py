@@ -52,10 +52,11 @@ def write_bytes(path: Path, data: bytes) -> None:
                 os.unlink(name)
 
 
-def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder with these files: under a temporary name beside it, then exchanged for what was there.
+@contextlib.contextmanager
+def staged_folder(path: Path) -> Iterator[Path]:
+    """A new folder to fill, under a temporary name beside ``path``; exchanged for what was there once the block has ended.
 
-    What the old folder held is deleted; the caller decides whether it may be.
+    What the old folder held is deleted; the caller decides whether it may be. If the block raises, nothing changes.
 
     Raises:
         StorageError: disk full, no permission, or another failure of the file system; the old folder is untouched.
@@ -65,13 +66,28 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
         try:
-            for name, data in files.items():
-                _write(temporary / name, data)
-                os.chmod(temporary / name, _mode(path / name, 0o666))
+            yield temporary
             os.chmod(temporary, _mode(path, 0o777))
             _put_in_place(temporary, path)
+        except StorageError as error:
+            raise StorageError(str(error).replace(str(temporary), str(path))) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder with these files: under a temporary name beside it, then exchanged for what was there.
+
+    What the old folder held is deleted; the caller decides whether it may be.
+
+    Raises:
+        StorageError: disk full, no permission, or another failure of the file system; the old folder is untouched.
+    """
+    path = Path(os.path.realpath(path))
+    with staged_folder(path) as temporary:
+        for name, data in files.items():
+            _write(temporary / name, data)
+            os.chmod(temporary / name, _mode(path / name, 0o666))
 
 
 def _write(path: Path, data: bytes) -> None:
