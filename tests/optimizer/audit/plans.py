@@ -65,9 +65,7 @@ class Reader:
             s.site_id: 0 for s in dataset.rows(tb.Site) if s.status is tb.SiteStatus.OPEN
         }
         self.built = {i: t for kind, i, t, _ in decided if kind == "build"} | {
-            b.block_id: max(dataset.calendar.index(b.energized), 0)
-            for b in dataset.rows(tb.PowerBlock)
-            if b.status is tb.BlockStatus.FIRM
+            b.block_id: max(dataset.calendar.index(b.energized), 0) for b in dataset.rows(tb.PowerBlock) if b.status is tb.BlockStatus.FIRM
         }
         self.orders = [(i, t, mw) for kind, i, t, mw in decided if kind == "retrofit"]
         self.eq = {(r.contract_id, r.gen_id): r.gpu_equivalent for r in dataset.rows(tb.ContractGeneration)}
@@ -137,12 +135,15 @@ def draft(
     tables = {name: frame(name, []) for name in PLAN_COLUMNS}
     tables["racks"] = frame("racks", racks)
     tables["deliveries"] = frame(
-        "deliveries", [dict(zip(("contract_id", "site_id", "gen_id", "period", "gpus"), (*k, v), strict=True)) for k, v in (deliveries or {}).items()]
+        "deliveries",
+        [dict(zip(("contract_id", "site_id", "gen_id", "period", "gpus"), (*k, v), strict=True)) for k, v in (deliveries or {}).items()],
     )
     tables["market_sites"] = frame(
         "market_sites", [dict(zip(("site_id", "gen_id", "period", "gpus"), (*k, v), strict=True)) for k, v in (sold or {}).items()]
     )
-    tables["market"] = frame("market", [dict(zip(("gen_id", "tier", "period", "gpus"), (*k, v), strict=True)) for k, v in (tiers or {}).items()])
+    tables["market"] = frame(
+        "market", [dict(zip(("gen_id", "tier", "period", "gpus"), (*k, v), strict=True)) for k, v in (tiers or {}).items()]
+    )
     tables["decisions"] = frame("decisions", [dict(zip(("kind", "id", "period", "mw"), row, strict=True)) for row in decisions])
     plan = Reader(dataset, tables)
     rows = []
@@ -236,7 +237,9 @@ def _site_period(plan: Reader, site: tb.Site, t: int) -> dict[str, float]:
     gens = dataset.rows(tb.Generation)
     x = {g.gen_id: plan.rack("in_service", s, g.gen_id, t) for g in gens}
     blocks = [b for b in dataset.rows(tb.PowerBlock) if b.site_id == s and b.block_id in plan.built and plan.built[b.block_id] <= t]
-    it, liquid, air = (sum(column) for column in zip(*((b.usable_share * b.it_mw, b.liquid_mw, b.air_mw) for b in blocks), (0.0,) * 3, strict=True))
+    it, liquid, air = (
+        sum(column) for column in zip(*((b.usable_share * b.it_mw, b.liquid_mw, b.air_mw) for b in blocks), (0.0,) * 3, strict=True)
+    )
     for row in dataset.rows(tb.Retrofit):
         downtime = row.lead_periods if row.downtime_periods is None else row.downtime_periods
         for ordered_at, since, mw in plan.orders:
@@ -295,7 +298,9 @@ def _capital(plan: Reader, cash: dict[int, dict[str, float]]) -> None:
     dataset = plan.dataset
     end, months = dataset.settings.periods, dataset.calendar.months
     gens = {g.gen_id: g for g in dataset.rows(tb.Generation)}
-    prices = {g: [step(dataset, [r for r in dataset.rows(tb.GpuPrice) if r.gen_id == g], t, "usd_per_gpu", 0.0) for t in range(end)] for g in gens}
+    prices = {
+        g: [step(dataset, [r for r in dataset.rows(tb.GpuPrice) if r.gen_id == g], t, "usd_per_gpu", 0.0) for t in range(end)] for g in gens
+    }
     held: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
     for (s, g, t), row in plan.racks.items():
         gen = gens[g]

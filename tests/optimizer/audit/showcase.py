@@ -23,7 +23,15 @@ Q1, Q2, Q3, Q4 = "2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4"
 
 def showcase_dataset() -> Dataset:
     """The problem."""
-    site = {"zone": "Z1", "price_zone": "P1", "grid_node": "n1", "pue_air": 1.3, "pue_liquid": 1.1, "pue_air_peak": 1.5, "pue_liquid_peak": 1.2}
+    site = {
+        "zone": "Z1",
+        "price_zone": "P1",
+        "grid_node": "n1",
+        "pue_air": 1.3,
+        "pue_liquid": 1.1,
+        "pue_air_peak": 1.5,
+        "pue_liquid_peak": 1.2,
+    }
     energy = [
         {"price_zone": "P1", "from_period": start, "season": q, "slice": name, "hours_share": hours, "usd_per_mwh": usd + q + later, "gco2_per_kwh": 300 + usd}
         for start, later in ((Q1, 0), (Q3, 5))
@@ -116,7 +124,7 @@ def showcase_dataset() -> Dataset:
             {"row": "pipes", "rule": "min", "decision": "retrofit", "site_id": "a", "value": 1},
             {"row": "pair", "rule": "fix", "decision": "serve", "contract_id": "c", "site_id": "a", "value": 1},
             {"row": "pairs", "rule": "max", "decision": "serve", "contract_id": "c", "value": 2},
-            {"row": "idle", "rule": "min", "decision": "serve", "value": 5},
+            {"row": "idle", "rule": "min", "decision": "serve", "value": 4},
         ],
     )  # fmt: skip
 
