@@ -1,0 +1,1 @@
+"""The command line: plan, check, audit, show, report, new and convert."""

@@ -1,0 +1,254 @@
+"""The command ``wattplan``: options of each command; what they do is in ``batch.commands``.
+
+Modules that load the data libraries or the solver are imported when a command runs, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console
+
+from batch.commands.failures import command_error, program_error
+from batch.commands.interrupt import raise_on_termination
+from batch.commands.outcome import CommandError, ExitCode, Outcome, json_text
+
+app = typer.Typer(
+    name="wattplan",
+    help="Plan which GPUs go to which datacenter and when, with a proven bound on what any plan could earn.",
+    epilog="Exit codes: 0 done and the gap asked is proven; 1 gap not reached, or audit failed; 2 bad input; "
+    "3 infeasible; 4 no plan within the time; 5 disk, memory or solver failed, or aborted.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+TRACE = "WATTPLAN_TRACE"
+"""Environment variable that lets faults of the program itself leave with their trace."""
+TYPER_INTERRUPTED = 130
+"""What Typer makes of a ``KeyboardInterrupt``."""
+
+
+class BaselineRule(StrEnum):
+    """Plans to compare with that can be made by a rule."""
+
+    SPREADSHEET = "spreadsheet"
+
+
+class Format(StrEnum):
+    """Formats of datasets and plans."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+DatasetPath = Annotated[Path, typer.Argument(metavar="DATASET", help="Folder, workbook (.xlsx) or JSON file.")]
+PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="Plan folder or workbook.")]
+DatasetOption = Annotated[Path | None, typer.Option("--dataset", metavar="DATASET", help="Dataset of the plan [PLAN/dataset.json].")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("wattplan")
+        except PackageNotFoundError:
+            number = "(not installed)"
+        typer.echo(f"wattplan {number}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Options before the command."""
+
+
+@app.command()
+def plan(
+    dataset: DatasetPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the plan.")],
+    gap: Annotated[float, typer.Option(metavar="SHARE", help="Stop at this proven gap; 0.01 is 1 % of NPV.")] = 0.01,
+    directives: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV file of directives laid over the dataset's.")] = None,
+    time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="Stop after this time with the best plan.")] = 600.0,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver [all cores].")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the solver.")] = 0,
+    start: Annotated[Path | None, typer.Option(metavar="PLAN", help="Plan to start from.")] = None,
+    baseline: Annotated[BaselineRule | None, typer.Option(help="Also plan by this rule, and compare.")] = None,
+    write_mps: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the matrix as an MPS file.")] = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> Outcome:
+    """Find the plan with the highest net present value. Ctrl-C stops and writes the best plan so far."""
+    from batch.commands import plan as command
+
+    options = command.Options(
+        dataset, output, gap, directives, time_limit, threads, seed, start, baseline is not None, write_mps, quiet,
+    )  # fmt: skip
+    return command.run(options, Console(stderr=True))
+
+
+@app.command()
+def check(dataset: DatasetPath, json: Json = False) -> Outcome:
+    """Name every fault of a dataset, or its size and warnings."""
+    from batch.commands import check as command
+
+    return command.run(dataset)
+
+
+@app.command()
+def audit(dataset: DatasetPath, plan: PlanPath, json: Json = False) -> Outcome:
+    """Check a plan against every constraint and recompute its NPV, from tables alone."""
+    from batch.commands import audit as command
+
+    return command.run(dataset, plan)
+
+
+@app.command()
+def show(plan: PlanPath, dataset: DatasetOption = None, json: Json = False) -> Outcome:
+    """Show a plan in the terminal."""
+    from batch.commands import show as command
+
+    return command.run(plan, dataset)
+
+
+@app.command()
+def report(
+    plan: PlanPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="HTML file.")],
+    dataset: DatasetOption = None,
+    baseline: Annotated[Path | None, typer.Option(metavar="PLAN", help="Plan to compare with [PLAN/baseline].")] = None,
+    json: Json = False,
+) -> Outcome:
+    """Write a plan as one HTML file with its pictures."""
+    from batch.commands import report as command
+
+    return command.run(plan, output, dataset, baseline)
+
+
+@app.command()
+def new(
+    path: Annotated[Path, typer.Argument(metavar="DIR", help="New folder, or workbook (.xlsx).")],
+    workbook: Annotated[bool, typer.Option("--workbook", help="A workbook in place of a folder.")] = False,
+    json: Json = False,
+) -> Outcome:
+    """Write a template of a dataset: every column explained, example rows that plan."""
+    from batch.commands import new as command
+
+    return command.run(path, workbook)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Dataset or plan.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="Folder, .xlsx or .json.")],
+    format: Annotated[Format | None, typer.Option(help="Format of DST [by its ending; a folder is csv].")] = None,
+    json: Json = False,
+) -> Outcome:
+    """Write a dataset or plan in another format."""
+    from batch.commands import convert as command
+
+    return command.run(source, target, format.value if format is not None else None)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; result on stdout, all else on stderr.
+
+    Returns:
+        The exit code. Errors become a message; none leaves as an exception.
+    """
+    as_json = "--json" in arguments
+    try:
+        outcome = app(list(arguments), prog_name="wattplan", standalone_mode=False)
+        if outcome == TYPER_INTERRUPTED:
+            raise KeyboardInterrupt
+        if not isinstance(outcome, Outcome):  # help and version have written their text themselves
+            sys.stdout.flush()
+            return int(outcome or 0)
+        _write(sys.stdout, json_text(outcome.document) if as_json else outcome.text)
+        return int(outcome.code)
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return int(ExitCode.ENVIRONMENT)
+    except (Exception, KeyboardInterrupt) as error:
+        failure = _usage_error(error) or command_error(error)
+        if failure is None:
+            if os.environ.get(TRACE):
+                raise
+            failure = program_error(error)
+        return _fail(failure, as_json)
+
+
+def _usage_error(error: BaseException) -> CommandError | None:
+    """A command line that cannot be read, as Typer words it."""
+    words = getattr(error, "format_message", None)
+    if words is None or getattr(error, "exit_code", None) != ExitCode.BAD_INPUT:
+        return None
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "wattplan"
+    problem = words().rstrip(".") or "a command is missing"
+    return CommandError([problem, f"see: {command} --help"], ExitCode.BAD_INPUT, "usage")
+
+
+def _fail(failure: CommandError, as_json: bool) -> int:
+    for number, message in enumerate(failure.messages):
+        _try_write(sys.stderr, f"error: {message}" if number == 0 or failure.kind == "bad_input" else message)
+    if failure.kind == "bad_input" and len(failure.messages) > 1:
+        _try_write(sys.stderr, f"{len(failure.messages)} faults")
+    if as_json:
+        _try_write(sys.stdout, json_text(failure.document()))
+    return int(failure.code)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    if text:
+        stream.write(text + "\n")
+    stream.flush()
+
+
+def _try_write(stream: TextIO, text: str) -> None:
+    """Write a message about a failure; where the stream has failed too, the exit code must do."""
+    try:
+        _write(stream, text)
+    except OSError:
+        _silence(stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what a broken stream still holds go nowhere, so that the interpreter's own flush at exit cannot fail."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+def _stdout_of_our_own() -> None:
+    """Keep stdout for results: what native libraries print there goes to stderr."""
+    if sys.stdout is None or sys.stderr is None:
+        return
+    sys.stdout.flush()
+    ours = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    encoding = sys.stdout.encoding
+    sys.stdout = os.fdopen(ours, "w", encoding=encoding, errors="replace")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    _stdout_of_our_own()
+    raise_on_termination()
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""wattplan plan: the plan with the highest net present value, its proven bound, and a baseline to compare with."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from batch.commands import directives, plan_folder
+from batch.commands.interrupt import stop_on_signal
+from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
+from batch.commands.uplift import uplift, uplift_lines
+from batch.progress import SearchProgress
+from models.dataset import Dataset
+from models.files import read_dataset
+from models.plan import SMALLEST_GAP, Plan, Summary
+from models.plan_files import read_plan
+
+if TYPE_CHECKING:
+    import threading
+
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the command; times in seconds, the gap as a share of NPV."""
+
+    dataset: Path
+    output: Path
+    gap: float = 0.01
+    directives: Path | None = None
+    time_limit: float = 600.0
+    threads: int | None = None
+    seed: int = 0
+    start: Path | None = None
+    baseline: bool = False
+    write_mps: Path | None = None
+    quiet: bool = False
+
+    def check(self) -> None:
+        """See that every option can be.
+
+        Raises:
+            CommandError: an option whose value cannot be, or an output that cannot be written.
+        """
+        if not (math.isfinite(self.gap) and self.gap >= 0):
+            raise bad_option("--gap", self.gap, "a share of NPV, 0 or more (0.01 is 1 %)")
+        if not (math.isfinite(self.time_limit) and self.time_limit > 0):
+            raise bad_option("--time-limit", self.time_limit, "seconds, more than 0")
+        if self.threads is not None and not 1 <= self.threads <= 1024:
+            raise bad_option("--threads", self.threads, "1 to 1024")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise bad_option("--seed", self.seed, f"0 to {LARGEST_SEED}")
+        plan_folder.check_target(self.output)
+        if self.write_mps is not None:
+            if self.write_mps.is_dir():
+                raise plan_folder.bad_output(self.write_mps, "is a folder", "a file for the matrix")
+            plan_folder.check_writable(self.write_mps)
+
+
+def run(options: Options, errors: Console) -> Outcome:
+    """Read, plan, write, and tell.
+
+    Args:
+        options: of the command.
+        errors: console on stderr, for progress and warnings.
+
+    Raises:
+        CommandError: bad options, infeasible, no plan within the time, solver failed.
+        InputError: faults of dataset, directives or starting plan.
+        StorageError: the plan could not be written.
+    """
+    options.check()
+    with SearchProgress(errors, options.gap, options.quiet) as progress, stop_on_signal(progress.say) as stop:
+        progress.phase("reading the dataset")
+        began = time.monotonic()
+        dataset = read_dataset(options.dataset)
+        if options.directives is not None:
+            dataset = directives.apply_directives(dataset, options.directives)
+        start = read_plan(options.start) if options.start is not None else None
+        loaded = time.monotonic() - began
+        if not options.quiet:
+            for warning in dataset.warnings:
+                progress.say(f"warning: {warning}")
+        baseline = _baseline(dataset, progress) if options.baseline else None
+        plan = _search(options, dataset, start, progress, stop)
+        plan.summary.seconds.load = loaded
+        plan.summary.seconds.total += loaded
+        progress.phase("writing the plan")
+        paths = plan_folder.write_all(options.output, plan, dataset, baseline)
+    if options.write_mps is not None:
+        paths["mps"] = str(options.write_mps)
+    return _outcome(options, plan, dataset, baseline, paths)
+
+
+def _baseline(dataset: Dataset, progress: SearchProgress) -> Plan:
+    from optimizer.spreadsheet import spreadsheet_plan
+
+    progress.phase("spreadsheet rule, as the baseline")
+    return spreadsheet_plan(dataset)
+
+
+def _search(options: Options, dataset: Dataset, start: Plan | None, progress: SearchProgress, stop: threading.Event) -> Plan:
+    import optimizer
+
+    try:
+        return optimizer.plan(
+            dataset,
+            gap=options.gap,
+            time_limit=options.time_limit,
+            threads=options.threads,
+            seed=options.seed,
+            start=start,
+            progress=progress,
+            stop=stop,
+            write_mps=options.write_mps,
+        )
+    except optimizer.InfeasibleError as error:
+        paths = plan_folder.write_summary(options.output, error.summary)
+        messages = ["no plan can meet every limit; these cannot all hold:", *(f"  {conflict}" for conflict in error.conflicts)]
+        details: dict[str, Any] = {"conflicts": list(error.conflicts), "summary": _plain(error.summary), "paths": paths}
+        raise CommandError(messages, ExitCode.INFEASIBLE, "infeasible", **details) from error
+    except optimizer.NoPlanError as error:
+        why = "before it was stopped" if stop.is_set() else f"within {options.time_limit:g} s"
+        message = f"no plan was found {why}; nothing was written. More time: --time-limit"
+        raise CommandError(message, ExitCode.NO_PLAN, "no_plan", summary=_plain(error.summary)) from error
+    except optimizer.SolverError as error:
+        raise CommandError(f"the solver failed: {error}", ExitCode.ENVIRONMENT, "solver") from error
+
+
+def _plain(summary: Summary) -> dict[str, Any]:
+    return summary.model_dump(mode="json")
+
+
+def _outcome(options: Options, plan: Plan, dataset: Dataset, baseline: Plan | None, paths: dict[str, str]) -> Outcome:
+    from batch.show import headline_lines
+
+    gap = plan.summary.gap
+    reached = gap is not None and gap <= max(options.gap, SMALLEST_GAP)
+    document: dict[str, Any] = {"summary": _plain(plan.summary), "paths": paths}
+    lines = list(headline_lines(plan, dataset))
+    if baseline is not None:
+        compared = uplift(plan, baseline)
+        document["uplift"] = compared
+        lines += ["", *uplift_lines(compared)]
+    lines += ["", f"written to {options.output}"]
+    code = ExitCode.OK if reached else ExitCode.NOT_REACHED
+    document["exit_code"] = int(code)
+    return Outcome("" if options.quiet else "\n".join(lines), document, code)

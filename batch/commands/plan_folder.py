@@ -1,0 +1,149 @@
+"""The folder that the command plan writes: the plan, its dataset, and the baseline beside it.
+
+summary.json, racks.csv, ...   the plan (data.md)
+dataset.json                   what it was made for, directives included
+baseline/                      a plan to compare with, if one was asked for
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batch.commands.outcome import CommandError, ExitCode
+from models.dataset import Dataset
+from models.files import read_dataset, write_dataset
+from models.files.atomic import staged_folder, write_bytes
+from models.plan import PLAN_COLUMNS, Plan, Summary
+from models.plan_files import read_plan, write_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SUMMARY = "summary.json"
+DATASET = "dataset.json"
+BASELINE = "baseline"
+REPORT = "report.html"
+
+
+def check_target(folder: Path) -> None:
+    """See before a long search that a plan can be written to ``folder`` and deletes nothing else there.
+
+    Raises:
+        CommandError: a file stands there, the folder holds other things than a plan, or it cannot be written to.
+    """
+    if folder.is_dir():
+        others = _others(sorted(os.listdir(folder)))
+        if others:
+            found = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+            raise bad_output(folder, f"holds other things than a plan: {found}", "a new folder, or one that holds a plan only")
+    elif os.path.lexists(folder):
+        raise bad_output(folder, "is a file", "a folder for the plan")
+    check_writable(folder)
+
+
+def check_writable(path: Path) -> None:
+    """See that a new file or folder can be put at ``path``.
+
+    Raises:
+        CommandError: a file stands where a folder must, or a folder cannot be written to.
+    """
+    above = Path(os.path.realpath(path)).parent
+    while not os.path.lexists(above):
+        above = above.parent
+    if not above.is_dir():
+        raise bad_output(path, f"{above} is a file", "a folder above it")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise CommandError(f"{path}: the folder {above} cannot be written to", ExitCode.ENVIRONMENT, "storage")
+
+
+def bad_output(path: Path, problem: str, allowed: str) -> CommandError:
+    """A place for output that cannot be."""
+    return CommandError(f"{path}: {problem}; allowed: {allowed}", ExitCode.BAD_INPUT, "bad_output")
+
+
+def _others(names: Iterable[str]) -> list[str]:
+    """Names in a folder that are no part of a plan folder; notes and hidden files may be there and stay."""
+    tables = {f"{name}{ending}" for name in PLAN_COLUMNS for ending in (".csv", ".parquet")}
+    known = tables | {SUMMARY, "events.csv", "events.parquet", DATASET, BASELINE, REPORT}
+    found = list(names)
+    if SUMMARY not in found:
+        known = set()
+    return [name for name in found if name not in known and not _note(name)]
+
+
+def _note(name: str) -> bool:
+    return name.startswith(".") or name.lower().endswith(".md")
+
+
+def write_all(folder: Path, plan: Plan, dataset: Dataset, baseline: Plan | None) -> dict[str, str]:
+    """Write plan, dataset and baseline; the folder is replaced once all of it is complete. Notes in it stay.
+
+    Returns:
+        Paths by what they hold.
+
+    Raises:
+        StorageError: disk full, no permission; what was there is untouched.
+    """
+    with staged_folder(folder) as staged:
+        write_plan(plan, staged)
+        write_dataset(dataset, staged / DATASET)
+        if baseline is not None:
+            write_plan(baseline, staged / BASELINE)
+        _keep_notes(folder, staged)
+    paths = {"plan": str(folder), "dataset": str(folder / DATASET)}
+    return paths | ({"baseline": str(folder / BASELINE)} if baseline is not None else {})
+
+
+def write_summary(folder: Path, summary: Summary) -> dict[str, str]:
+    """Write a summary without a plan; an older plan in the folder goes, notes stay.
+
+    Raises:
+        StorageError: disk full, no permission; what was there is untouched.
+    """
+    with staged_folder(folder) as staged:
+        write_bytes(staged / SUMMARY, (summary.model_dump_json(indent=2) + "\n").encode())
+        _keep_notes(folder, staged)
+    return {"summary": str(folder / SUMMARY)}
+
+
+def _keep_notes(folder: Path, staged: Path) -> None:
+    if folder.is_dir():
+        for name in sorted(os.listdir(folder)):
+            if _note(name) and (folder / name).is_file():
+                write_bytes(staged / name, (folder / name).read_bytes())
+
+
+def dataset_of(plan: Plan, path: Path, given: Path | None) -> Dataset:
+    """The dataset of a plan: the one given, else the one stored beside it.
+
+    Raises:
+        CommandError: there is none, or it is not the one that the plan was made for.
+        DatasetError: it has faults.
+    """
+    stored = path / DATASET
+    if given is None and not (path.is_dir() and stored.is_file()):
+        message = f"{path}: the plan's dataset is not stored beside it ({DATASET}); name it with --dataset"
+        raise CommandError(message, ExitCode.BAD_INPUT, "missing_dataset")
+    where = stored if given is None else given
+    dataset = read_dataset(where)
+    wanted = plan.summary.dataset
+    if dataset.sha256 != wanted.sha256:
+        message = (
+            f"{where}: is not the dataset of {path}: its content hash is {dataset.sha256[:12]}, "
+            f"the plan was made for {wanted.name!r} with {wanted.sha256[:12]}"
+        )
+        raise CommandError(message, ExitCode.BAD_INPUT, "other_dataset")
+    return dataset
+
+
+def baseline_of(path: Path, given: Path | None) -> Plan | None:
+    """The plan to compare with: the one given, else the one stored beside the plan, if any.
+
+    Raises:
+        PlanError: it has faults.
+    """
+    if given is not None:
+        return read_plan(given)
+    return read_plan(path / BASELINE) if (path / BASELINE / SUMMARY).is_file() else None
