@@ -37,7 +37,7 @@ def main(folder: Path = FOLDER) -> None:
         sys.exit(f"data/facts or data/assumptions.csv lacks {missing.args[0]!r}")
     book.write(folder)
     counts = ", ".join(f"{len(rows)} {table}" for table, rows in book.rows.items())
-    print(f"{folder.name}: {counts}")
+    sys.stdout.write(f"{folder.name}: {counts}\n")
 
 
 if __name__ == "__main__":
