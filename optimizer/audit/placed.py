@@ -15,7 +15,7 @@ import pandas as pd
 
 from models.plan import PLAN_COLUMNS, empty_table
 from optimizer.audit.facts import Bools, Facts, Floats, Ints, positions
-from optimizer.audit.report import Findings
+from optimizer.audit.report import Findings, Rows
 
 DECISION_KINDS = ("sign", "decline", "open", "build", "retrofit")
 NEVER = 1 << 30
@@ -119,7 +119,7 @@ class Placed:
     def _numbers(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
         """Numeric columns as floats, 0 where the cell is no finite number; sign and wholeness checked."""
         keys = table[[c.name for c in PLAN_COLUMNS[name] if c.key]]
-        frame = table.copy()
+        numbers: dict[str, Floats] = {}
         for column in PLAN_COLUMNS[name]:
             if column.kind not in ("number", "integer"):
                 continue
@@ -131,14 +131,14 @@ class Placed:
                 shown = table[column.name].iloc[i]
                 self.findings.wrong("table_values", 0, ids, f"{column.name} of {name} at {_where(ids)} is {shown!r}, not a finite number.")
             values = np.where(finite, values, 0.0)
-            frame[column.name] = values
-            places = keys.assign(table=name, column=column.name)
+            numbers[column.name] = values
+            places = Rows(keys, {"table": name, "column": column.name})
             what = f"{column.name} of {name}"
             if column.low == 0.0:
                 self.findings.at_least("non_negativity", 0, what, values, 0.0, places, column.unit)
             if column.kind == "integer":
                 self.findings.equal("integrality", 0, what, values, np.round(values), places, column.unit, least_scale=1.0)
-        return frame
+        return table.assign(**numbers)
 
     def _periods(self, name: str, frame: pd.DataFrame) -> Ints:
         """Index of each row's period, ``NEVER`` where it is outside the horizon; signatures may lie outside."""

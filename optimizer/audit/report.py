@@ -18,8 +18,18 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Places = Mapping[str, Sequence[str]] | pd.DataFrame
-"""Ids of the rows checked: labels by dimension of the arrays, or a frame with one row of ids per element."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Ids of rows of a table: those that all share, and a frame with one row of ids per element."""
+
+    frame: pd.DataFrame
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+
+Places = Mapping[str, Sequence[str]] | Rows | pd.DataFrame
+"""Ids of the rows checked: labels by dimension of the arrays, or one row of ids per element."""
 
 TOLERANCE = 1e-6
 """Largest violation in units of the row's scale."""
@@ -189,6 +199,8 @@ def _together(first: ArrayLike, second: ArrayLike, exists: ArrayLike) -> tuple[F
 def _ids(places: Places, at: tuple[np.intp, ...]) -> dict[str, str]:
     """Ids of one element."""
     if isinstance(places, pd.DataFrame):
-        row = places.iloc[int(at[0])]
-        return {str(key): str(value) for key, value in row.items()}
+        places = Rows(places)
+    if isinstance(places, Rows):
+        row = places.frame.iloc[int(at[0])]
+        return {**places.fixed, **{str(key): str(value) for key, value in row.items()}}
     return {key: str(labels[int(i)]) for (key, labels), i in zip(places.items(), at, strict=True)}

@@ -14,6 +14,7 @@ in this way (no retrofit ordered, say) the corruption returns None.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -181,7 +182,6 @@ def largest(table: pd.DataFrame, column: str) -> int | None:
 
 def all_corruptions() -> dict[str, Corruption]:
     """Every corruption, by name."""
-    from tests.optimizer.audit import corrupt_contracts, corrupt_sites, corrupt_tables
-
-    assert corrupt_contracts and corrupt_sites and corrupt_tables
+    for module in ("corrupt_sites", "corrupt_contracts", "corrupt_tables"):
+        importlib.import_module(f"tests.optimizer.audit.{module}")
     return CORRUPTIONS
