@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from models.plan import AuditSummary
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -87,6 +89,10 @@ class AuditReport:
     npv_terms: dict[str, float]
     checked: dict[str, int]
     violated: dict[str, int] = field(default_factory=dict)
+
+    def summary(self) -> AuditSummary:
+        """What summary.json tells of the audit."""
+        return AuditSummary(passed=self.passed, worst_violation=self.worst_violation, npv_recomputed_usd=self.npv_recomputed_usd)
 
     def __str__(self) -> str:
         if self.passed:

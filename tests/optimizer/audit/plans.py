@@ -17,7 +17,7 @@ import pandas as pd
 from models import tables as tb
 from models.binding import BindingRule, SiteUse
 from models.dataset import Dataset
-from models.plan import NPV_TERMS, PLAN_COLUMNS, DatasetRef, SolutionStatus, SolverInfo, StopReason, Summary, relative_gap
+from models.plan import NPV_TERMS, PLAN_COLUMNS, DatasetRef, SolverInfo, StopReason, Summary, relative_gap, status_of
 
 Tables = dict[str, pd.DataFrame]
 
@@ -355,7 +355,7 @@ def summary_of(dataset: Dataset, tables: Tables, gap: float = 0.005) -> Summary:
     bound, certified = npv + gap * abs(npv), npv + 2 * gap * abs(npv)
     return Summary(
         dataset=DatasetRef(name=dataset.name, sha256=dataset.sha256),
-        status=SolutionStatus.WITHIN_GAP,
+        status=status_of(relative_gap(bound, npv), 0.01),
         stop_reason=StopReason.GAP_REACHED,
         npv_usd=npv,
         bound_usd=bound,
