@@ -30,12 +30,21 @@ class Table:
     raw: RawTable
     sound: list[tuple[int, Row]] = field(default_factory=list)
     broken: list[dict[str, Any]] = field(default_factory=list)
+    _groups: dict[tuple[str, ...], set[tuple[Any, ...]]] = field(default_factory=dict)
+    _partly: dict[tuple[str, ...], list[tuple[Any, ...]]] = field(default_factory=dict)
 
     def unsure(self, **group: Any) -> bool:
         """Whether a row with a fault may belong to this group, so that a check of the group could mislead."""
         if not self.raw.readable or self.raw.lost_rows:
             return True
-        return any(all(row.get(f, BAD) is BAD or row[f] == v for f, v in group.items()) for row in self.broken)
+        fields = tuple(sorted(group))
+        if fields not in self._groups:  # as sets: a table may have thousands of faulty rows and of groups
+            self._groups[fields] = {tuple(row.get(f, BAD) for f in fields) for row in self.broken}
+            self._partly[fields] = [found for found in self._groups[fields] if BAD in found]
+        asked = tuple(group[f] for f in fields)
+        return asked in self._groups[fields] or any(
+            all(have is BAD or have == want for have, want in zip(found, asked, strict=True)) for found in self._partly[fields]
+        )
 
 
 @dataclass
@@ -240,14 +249,16 @@ def _references(cells: _Cells, known: Mapping[str, tuple[set[str], bool]]) -> It
         if not column.ref or column.name not in raw.columns:
             continue
         ids, lost = known[column.ref]
-        values = cells.values[column.field]
+        values, nearest = cells.values[column.field], dict[str, str]()
         for number, value in enumerate(values):
             if value is BAD or value is None:
                 continue
             for one in value if isinstance(value, tuple) else (value,):
                 if one in ids:
                     continue
-                near = closest(one, ids)
+                if one not in nearest:
+                    nearest[one] = closest(one, ids)
+                near = nearest[one]
                 if lost and not near:
                     values[number] = BAD  # it may be an id that a fault hides
                     cells.faulty.add(number)

@@ -32,11 +32,11 @@ def read_dataset(path: str | os.PathLike[str]) -> Dataset:
 
 
 def _read_raw(path: Path) -> RawDataset | Fault:
-    if path.is_dir():
+    if os.path.isdir(path):
         return read_folder(path)
     if not os.path.lexists(path):
         folder = path.absolute().parent
-        near = closest(path.name, os.listdir(folder)) if folder.is_dir() and os.access(folder, os.R_OK) else ""
+        near = closest(path.name, os.listdir(folder)) if os.path.isdir(folder) and os.access(folder, os.R_OK) else ""
         return file_fault(str(path), "does not exist", "missing_file", "" if near else _READABLE, suggestion=near)
     readers: dict[str, Callable[[str, bytes], RawDataset | Fault]] = {".xlsx": parse_workbook, ".json": parse_json}
     reader = readers.get(path.suffix.lower())
@@ -93,7 +93,7 @@ def _notes_of(folder: Path) -> dict[str, bytes]:
     Raises:
         InputError: the folder holds something that is neither a dataset's nor a note, so replacing it would delete it.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return {}
     with storage(folder, "read"):
         names = sorted(os.listdir(folder))

@@ -60,7 +60,7 @@ def parse_workbook(label: str, data: bytes) -> RawDataset | Fault:
         sheets = _cells_of(data)
         without_value = _formulas_without_value(data, sheets) if formulas else []
     except _TooLargeError as error:
-        return file_fault(label, str(error), "too_large", f"at most {LARGEST_UNPACKED // 2**20} MiB unpacked")
+        return file_fault(label, str(error), "too_large", f"at most {LARGEST_UNPACKED // 2**20} MiB unpacked, {MOST_ROWS} rows a sheet")
     except _DAMAGED as error:
         return file_fault(label, f"cannot be read as a workbook ({type(error).__name__})", "bad_workbook", _BAD_WORKBOOK)
     raw = RawDataset({}, {}, settings_label=f"sheet {SETTINGS_SHEET}", table_label="sheet {}")
@@ -97,15 +97,25 @@ def _formulas(data: bytes) -> bool:
         return any(re.search(rb"<(\w+:)?f[ >/]", archive.read(info)) for info in sheets)
 
 
-def _cells_of(data: bytes, values: bool = True) -> dict[str, list[list[Any]]]:
-    """Cells of each sheet by row, as values (or as formulas)."""
+Rows = list[tuple[int, list[Any]]]
+"""Rows of a sheet that hold anything, with their number on the sheet."""
+
+
+def _cells_of(data: bytes, values: bool = True) -> dict[str, Rows]:
+    """Cells of each sheet, as values (or as formulas)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=values)
-        found = {}
+        found: dict[str, Rows] = {}
         for sheet in book.worksheets:
             sheet.reset_dimensions()
-            found[sheet.title] = [[_unescaped(cell.value) for cell in row] for row in sheet.iter_rows()]
+            rows = found.setdefault(sheet.title, [])
+            for number, row in enumerate(sheet.iter_rows(), start=1):
+                if number > MOST_ROWS:  # a damaged row number would otherwise be filled up with empty rows
+                    raise _TooLargeError(f"has more than {MOST_ROWS} rows on the sheet {sheet.title}")
+                cells = [_unescaped(cell.value) for cell in row]
+                if any(cell is not None and str(cell).strip() for cell in cells):
+                    rows.append((number, cells))
         book.close()
     return found
 
@@ -119,25 +129,21 @@ def _unescaped(value: Any) -> Any:
     return value
 
 
-def _formulas_without_value(data: bytes, sheets: Mapping[str, list[list[Any]]]) -> list[tuple[str, str]]:
+def _formulas_without_value(data: bytes, sheets: Mapping[str, Rows]) -> list[tuple[str, str]]:
     found = []
     for name, rows in _cells_of(data, values=False).items():
-        for number, row in enumerate(rows):
+        values = dict(sheets[name])
+        for number, row in rows:
             for at, cell in enumerate(row):
                 is_formula = isinstance(cell, str) and cell.startswith("=") and len(cell) > 1
-                shown = sheets[name][number][at] if at < len(sheets[name][number]) else None
-                if is_formula and shown is None:
-                    found.append((name, f"row {number + 1}"))
+                shown = values.get(number, [])[at : at + 1]
+                if is_formula and shown in ([], [None]):
+                    found.append((name, f"row {number}"))
     return found
 
 
-def _records(rows: list[list[Any]]) -> list[tuple[int, list[Any]]]:
-    """Rows that hold anything, with their number on the sheet."""
-    return [(n, row) for n, row in enumerate(rows, start=1) if any(c is not None and str(c).strip() for c in row)]
-
-
-def _table(raw: RawDataset, name: str, rows: list[list[Any]]) -> RawTable:
-    table, records = RawTable(name, f"sheet {name}", header_place="row 1"), _records(rows)
+def _table(raw: RawDataset, name: str, records: Rows) -> RawTable:
+    table = RawTable(name, f"sheet {name}", header_place="row 1")
     if not records:
         table.readable = False
         wanted = ", ".join(c.name for c in COLUMNS[name])
@@ -153,8 +159,8 @@ def _table(raw: RawDataset, name: str, rows: list[list[Any]]) -> RawTable:
     return table
 
 
-def _settings(raw: RawDataset, rows: list[list[Any]]) -> None:
-    records, settings = _records(rows), dict[str, Any]()
+def _settings(raw: RawDataset, records: Rows) -> None:
+    settings = dict[str, Any]()
     header = [str(cell).strip() for cell in records[0][1][:2]] if records else []
     if header != ["key", "value"]:
         raw.faults.append(

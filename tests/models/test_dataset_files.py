@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import os
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -409,3 +411,23 @@ def test_a_folder_with_other_things_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "f.json").mkdir()
     with pytest.raises(StorageError, match="a folder stands in its place"):
         write_dataset(small_dataset(), tmp_path / "f.json")
+
+
+def test_a_row_number_beyond_every_sheet_is_refused_at_once() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook_bytes(small_dataset()))) as book, zipfile.ZipFile(out, "w") as damaged:
+        for name in book.namelist():
+            damaged.writestr(name, book.read(name).replace(b'<row r="2"', b'<row r="999999999"'))
+    found = parse_workbook("w", out.getvalue())
+    assert isinstance(found, Fault)
+    assert found.code == "too_large"
+
+
+def test_many_faulty_rows_are_reported_in_reasonable_time() -> None:
+    energy = [{"price_zone": f"z{n}", "usd_per_mwh": "x" if n % 2 else 1, "hours_share": 0.5} for n in range(20_000)]
+    supply = [{"gen_id": f"unknown{n % 50}", "period": "2026-Q1"} for n in range(20_000)]
+    started = time.process_time()
+    with pytest.raises(DatasetError) as caught:
+        small_dataset(energy=energy, supply=supply)
+    assert len(caught.value.faults) > 40_000
+    assert time.process_time() - started < 20
