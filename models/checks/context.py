@@ -46,6 +46,12 @@ class Table:
             all(have is BAD or have == want for have, want in zip(found, asked, strict=True)) for found in self._partly[fields]
         )
 
+    def possible(self, **group: Any) -> list[dict[str, Any]] | None:
+        """Faulty rows that may belong to this group, or None if there may be rows that could not be read at all."""
+        if not self.raw.readable or self.raw.lost_rows:
+            return None
+        return [row for row in self.broken if all(row.get(f, BAD) is BAD or row[f] == v for f, v in group.items())]
+
 
 @dataclass
 class Context:
@@ -93,7 +99,8 @@ def read_settings(raw: RawDataset) -> tuple[Settings | None, Calendar | None, Pe
 
     def fault(column: str, problem: str, code: str, value: Any = "", **more: str) -> None:
         pointer = f"/dataset/{column}"
-        faults.append(Fault(raw.settings_label, problem, column=column, value=shown(value), code=code, pointer=pointer, **more))
+        place = raw.settings_places.get(column, "")
+        faults.append(Fault(raw.settings_label, problem, row=place, column=column, value=shown(value), code=code, pointer=pointer, **more))
 
     names = [c.name for c in SETTINGS_COLUMNS]
     suggested = set()
@@ -149,13 +156,13 @@ def _known_tables(raw: RawDataset, misspelt: Mapping[str, str]) -> Iterator[Faul
 
 
 def _header(raw: RawTable, cols: tuple[Column, ...]) -> Iterator[Fault]:
-    """Unknown and missing columns."""
+    """Unknown and missing columns; a misspelt column is read as the one it stands for, so that its cells are checked too."""
     names = [c.name for c in cols]
-    suggested = set()
-    for found in raw.columns:
+    for at, found in enumerate(raw.columns):
         if found not in names:
             near = _near_column(found, raw)
-            suggested.add(near)
+            if near and near not in raw.columns:
+                raw.columns[at] = near
             yield Fault(
                 raw.label, "unknown column", row=raw.header_place, column=found, suggestion=near, code="unknown_column",
                 allowed="" if near else "one of " + ", ".join(names), pointer=f"/{raw.name}",
@@ -163,7 +170,7 @@ def _header(raw: RawTable, cols: tuple[Column, ...]) -> Iterator[Fault]:
     if not raw.columns and not raw.rows:
         return
     for column in cols:
-        if column.required and column.name not in raw.columns and column.name not in suggested:
+        if column.required and column.name not in raw.columns:
             yield Fault(
                 raw.label, "missing column", row=raw.header_place, column=column.name, allowed=column.allowed,
                 code="missing_column", pointer=f"/{raw.name}",

@@ -42,7 +42,17 @@ class RawTable:
 
 @dataclass
 class RawDataset:
-    """Everything found of a dataset, with the faults its reader already knows."""
+    """Everything found of a dataset, with the faults its reader already knows.
+
+    Attributes:
+        settings: what holds for the whole dataset, by key.
+        tables: tables by name.
+        faults: faults of the files themselves.
+        settings_label: what a person calls the place of the settings.
+        settings_readable: False if the settings could not be read at all.
+        table_label: pattern of what a person calls a table, such as ``{}.csv``.
+        settings_places: where each setting stands, such as ``line 3``.
+    """
 
     settings: Mapping[str, Any]
     tables: dict[str, RawTable]
@@ -50,6 +60,7 @@ class RawDataset:
     settings_label: str = "dataset"
     settings_readable: bool = True
     table_label: str = "{}"
+    settings_places: Mapping[str, str] = field(default_factory=dict)
 
     def label_of(self, name: str) -> str:
         """What a person calls a table that was not found, such as ``sites.csv``."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 
 from models import tables as tb
+from models.checks.cells import BAD
 from models.checks.context import Context
 from models.faults import Fault
 
@@ -94,6 +96,7 @@ def fleet(ctx: Context) -> Iterator[Fault]:
         return
     sites, gens = ctx.by_id(tb.Site), ctx.by_id(tb.Generation)
     used: dict[str, float] = defaultdict(float)
+    first: dict[str, int] = {}
     for number, row in ctx.rows(tb.Fleet):
         site, since = sites.get(row.site_id), ctx.calendar.index(row.in_service_since)
         if site is not None and site.status is not tb.SiteStatus.OPEN:
@@ -104,12 +107,21 @@ def fleet(ctx: Context) -> Iterator[Fault]:
         gen = gens.get(row.gen_id)
         if gen is not None and site is not None and since <= 0 < since + gen.life_periods:
             used[row.site_id] += row.racks * gen.rack_kw / 1000.0
+            first.setdefault(row.site_id, number)
     firm: dict[str, float] = defaultdict(float)
     for _, block in ctx.rows(tb.PowerBlock):
         if block.status is tb.BlockStatus.FIRM and ctx.calendar.index(block.energized) <= 0:
             firm[block.site_id] += block.usable_share * block.it_mw
     for site_id, megawatts in used.items():
-        is_open = sites[site_id].status is tb.SiteStatus.OPEN
-        if is_open and megawatts > firm[site_id] * (1 + TOLERANCE) + TOLERANCE and not ctx.unsure(tb.PowerBlock, site_id=site_id):
+        most = firm[site_id] + _power_of_faulty_blocks(ctx, site_id)
+        if sites[site_id].status is tb.SiteStatus.OPEN and megawatts > most * (1 + TOLERANCE) + TOLERANCE:
             problem = f"the fleet at {site_id} needs {megawatts:.6g} MW within its life, above the site's firm IT power at the start"
-            yield ctx.fault(tb.Fleet, -1, "racks", problem, "fleet_above_power", f"at most {firm[site_id]:.6g} MW")
+            yield ctx.fault(tb.Fleet, first[site_id], "racks", problem, "fleet_above_power", f"at most {firm[site_id]:.6g} MW")
+
+
+def _power_of_faulty_blocks(ctx: Context, site_id: str) -> float:
+    """Most IT power, MW, that blocks with faults may give a site; infinite if it cannot be read."""
+    rows = ctx.tables["power_blocks"].possible(site_id=site_id)
+    if rows is None or any(row["it_mw"] is BAD for row in rows):
+        return math.inf
+    return math.fsum(row["it_mw"] for row in rows)

@@ -169,6 +169,13 @@ def parse_toml(label: str, data: bytes) -> dict[str, Any] | Fault:
         return file_fault(label, problem, "bad_toml", 'lines like name = "value"', row=place)
 
 
+def _places(data: bytes | Fault) -> dict[str, str]:
+    """Lines on which the settings of dataset.toml stand."""
+    lines = data.splitlines() if isinstance(data, bytes) else []
+    found = [(re.match(rb"\s*[\"']?([A-Za-z0-9_-]+)[\"']?\s*=", line), number) for number, line in enumerate(lines, start=1)]
+    return {match[1].decode(): f"line {number}" for match, number in found if match}
+
+
 def parse_folder(members: Mapping[str, bytes | Fault]) -> RawDataset:
     """A raw dataset from the files of a folder by name."""
     raw = RawDataset({}, {}, settings_label=SETTINGS_FILE, table_label="{}.csv")
@@ -186,6 +193,7 @@ def parse_folder(members: Mapping[str, bytes | Fault]) -> RawDataset:
                 raw.settings_readable = False
             else:
                 raw.settings = settings
+                raw.settings_places = _places(data)
         elif ending != ".csv":
             near = closest(filename, FILES)
             allowed = "" if near else "dataset.toml, tables as .csv, notes as .md"

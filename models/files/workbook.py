@@ -160,7 +160,7 @@ def _table(raw: RawDataset, name: str, records: Rows) -> RawTable:
 
 
 def _settings(raw: RawDataset, records: Rows) -> None:
-    settings = dict[str, Any]()
+    settings, places = dict[str, Any](), dict[str, str]()
     header = [str(cell).strip() for cell in records[0][1][:2]] if records else []
     if header != ["key", "value"]:
         raw.faults.append(
@@ -176,7 +176,8 @@ def _settings(raw: RawDataset, records: Rows) -> None:
             raw.faults.append(file_fault(raw.settings_label, "a value without a key", "bad_settings", "a setting", row=f"row {number}"))
         else:
             settings[key] = row[1] if len(row) > 1 else None
-    raw.settings = settings
+            places[key] = f"row {number}"
+    raw.settings, raw.settings_places = settings, places
 
 
 def workbook_bytes(dataset: Dataset, notes: Mapping[str, Mapping[str, str]] | None = None) -> bytes:

@@ -177,14 +177,18 @@ RULES: list[tuple[str, dict[str, Any], tuple[str, str, str, str]]] = [
         {"fleet": [{"site_id": "a", "gen_id": "h100", "in_service_since": "2026-Q2"}]},
         ("fleet", "row 1", "in_service_since", "fleet_after_start"),
     ),
-    ("fleet above the power", {"fleet": [{"site_id": "a", "gen_id": "h100", "racks": 101}]}, ("fleet", "", "racks", "fleet_above_power")),
+    (
+        "fleet above the power",
+        {"fleet": [{"site_id": "a", "gen_id": "h100", "racks": 101}]},
+        ("fleet", "row 1", "racks", "fleet_above_power"),
+    ),
     (
         "fleet above the usable power",
         {
             "fleet": [{"site_id": "a", "gen_id": "h100", "racks": 91}],
             "power_blocks": [{"block_id": "x", "site_id": "a", "usable_share": 0.9}],
         },
-        ("fleet", "", "racks", "fleet_above_power"),
+        ("fleet", "row 1", "racks", "fleet_above_power"),
     ),
     (
         "fleet before the power",
@@ -192,7 +196,7 @@ RULES: list[tuple[str, dict[str, Any], tuple[str, str, str, str]]] = [
             "fleet": [{"site_id": "a", "gen_id": "h100", "racks": 1}],
             "power_blocks": [{"block_id": "x", "site_id": "a", "energized": "2026-Q2"}],
         },
-        ("fleet", "", "racks", "fleet_above_power"),
+        ("fleet", "row 1", "racks", "fleet_above_power"),
     ),
     (
         "grid cycle",

@@ -150,6 +150,10 @@ def _folder_for(name: str) -> Callable[[Path], None]:
     return change
 
 
+def _append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
+
+
 HEADER = b"gen_id,period,racks\n"
 BAD_CSV: list[tuple[str, Callable[[Path], None], tuple[str, str, str]]] = [
     ("a folder", _folder_for("supply.csv"), ("supply.csv", "", "not_a_file")),
@@ -176,6 +180,7 @@ BAD_CSV: list[tuple[str, Callable[[Path], None], tuple[str, str, str]]] = [
     ("a misspelt table", _csv("fleets.csv", b"x\n"), ("fleets.csv", "", "unknown_table")),
     ("no settings", lambda f: (f / "dataset.toml").unlink(), ("dataset.toml", "", "missing_file")),
     ("bad TOML", _csv("dataset.toml", b'name = "x"\nstart = 2026-Q1\n'), ("dataset.toml", "line 2", "bad_toml")),
+    ("a faulty setting", lambda f: _append(f / "dataset.toml", "\ndiscont = 2\n"), ("dataset.toml", "line 10", "unknown_column")),
     ("bad bytes in TOML", _csv("dataset.toml", b'name = "\xff"\n'), ("dataset.toml", "line 1", "encoding")),
     ("a value on line 3", _csv("supply.csv", HEADER + b'\r\n"h100","2026-Q1","x"\r\n'), ("supply.csv", "line 3", "not_a_number")),
 ]
