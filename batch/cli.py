@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -174,12 +175,11 @@ def run(arguments: Sequence[str]) -> int:
         if outcome == TYPER_INTERRUPTED:
             raise KeyboardInterrupt
         if not isinstance(outcome, Outcome):  # help and version have written their text themselves
-            sys.stdout.flush()
+            _write(sys.stdout, "")
             return int(outcome or 0)
         _write(sys.stdout, json_text(outcome.document) if as_json else outcome.text)
         return int(outcome.code)
-    except BrokenPipeError:
-        _silence(sys.stdout)
+    except BrokenPipeError:  # the reader has seen enough
         return int(ExitCode.ENVIRONMENT)
     except (Exception, KeyboardInterrupt) as error:
         failure = _usage_error(error) or command_error(error)
@@ -212,42 +212,53 @@ def _fail(failure: CommandError, as_json: bool) -> int:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    if text:
-        stream.write(text + "\n")
-    stream.flush()
+    """Write now. A stream that fails takes nothing more, so that the interpreter's own flush at exit cannot fail again.
+
+    Raises:
+        OSError: the stream cannot be written to.
+    """
+    try:
+        if text:
+            stream.write(text + "\n")
+        stream.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+        raise
 
 
 def _try_write(stream: TextIO, text: str) -> None:
     """Write a message about a failure; where the stream has failed too, the exit code must do."""
-    try:
+    with suppress(OSError):
         _write(stream, text)
-    except OSError:
-        _silence(stream)
 
 
-def _silence(stream: TextIO) -> None:
-    """Let what a broken stream still holds go nowhere, so that the interpreter's own flush at exit cannot fail."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, stream.fileno())
-    os.close(null)
-
-
-def _stdout_of_our_own() -> None:
-    """Keep stdout for results: what native libraries print there goes to stderr."""
-    if sys.stdout is None or sys.stderr is None:
-        return
-    sys.stdout.flush()
-    ours = os.dup(sys.stdout.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    encoding = sys.stdout.encoding
-    sys.stdout = os.fdopen(ours, "w", encoding=encoding, errors="replace")
+@contextmanager
+def _stdout_for_results() -> Iterator[None]:
+    """Keep stdout for results: what native libraries print there goes to stderr. Streams that the caller closed take anything."""
+    with open(os.devnull, "w") as nowhere:
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+        before, number = sys.stdout, sys.stdout.fileno()
+        before.flush()
+        with os.fdopen(os.dup(number), "w", encoding=before.encoding, errors="replace") as ours:
+            os.dup2(sys.stderr.fileno(), number)
+            sys.stdout = ours
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    _write(ours, "")
+                os.dup2(ours.fileno(), number)
+                sys.stdout = before
 
 
 def main() -> None:
     """Entry point of the console script."""
-    _stdout_of_our_own()
     raise_on_termination()
-    sys.exit(run(sys.argv[1:]))
+    with _stdout_for_results():
+        code = run(sys.argv[1:])
+    sys.exit(code)
 
 
 if __name__ == "__main__":
