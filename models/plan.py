@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.tables import Column, col, columns
+from models.columns import Column, col, columns
 
 NPV_TERMS: dict[str, str] = {
     "contract_revenue": "revenue of contract GPUs delivered",

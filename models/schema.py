@@ -14,9 +14,10 @@ from typing import Any
 
 from models.checks import CROSS_CHECKS, WARNINGS
 from models.checks.cells import LARGEST
+from models.columns import ID_PATTERN, Column, columns
 from models.files.atomic import write_bytes
 from models.plan import PLAN_COLUMNS, PLAN_ROWS
-from models.tables import COLUMNS, ID_PATTERN, ROW_TYPES, Column, Settings, columns
+from models.tables import COLUMNS, ROW_TYPES, Settings
 
 PERIOD_PATTERN = r"^[0-9]{4}(-(Q[1-4]|0[1-9]|1[0-2]))?$"
 JSON_SCHEMA_FILE = "dataset.schema.json"

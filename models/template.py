@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from models.columns import columns
 from models.dataset import Dataset
 from models.faults import Fault, InputError
 from models.files.atomic import write_bytes, write_folder
 from models.files.csv_folder import folder_files, parse_folder
 from models.files.workbook import workbook_bytes
 from models.schema import column_table, column_words
-from models.tables import COLUMNS, ROW_TYPES, Settings, columns
+from models.tables import COLUMNS, ROW_TYPES, Settings
 
 SETTINGS = """
 schema_version = 1

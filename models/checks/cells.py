@@ -14,8 +14,9 @@ import numpy as np
 
 from models.calendar import EXAMPLE, PeriodKind, ordinal
 from models.checks.raw import shown
+from models.columns import ID_PATTERN, Column
 from models.faults import closest
-from models.tables import ID_PATTERN, Column, Row, Settings
+from models.tables import Row, Settings
 
 LARGEST = 1e15
 """Largest number in a cell: beyond it a double no longer tells units apart."""

@@ -10,8 +10,9 @@ from typing import Any, TypeVar, cast
 from models.calendar import Calendar, PeriodKind
 from models.checks.cells import BAD, CellError, converter, is_empty, to_text
 from models.checks.raw import RawDataset, RawTable, shown
+from models.columns import Column, columns
 from models.faults import Fault, closest
-from models.tables import COLUMNS, KEYS, ROW_TYPES, Column, Row, Settings, columns
+from models.tables import COLUMNS, KEYS, ROW_TYPES, Row, Settings
 
 R = TypeVar("R", bound=Row)
 SETTINGS_COLUMNS = columns(Settings)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from models.tables import COLUMNS, Column, Row
+from models.columns import Column
+from models.tables import COLUMNS, Row
 
 
 def cell_value(value: Any) -> str | int | float | None:

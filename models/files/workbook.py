@@ -18,11 +18,12 @@ from openpyxl.utils.exceptions import InvalidFileException
 from xlsxwriter.worksheet import Worksheet
 
 from models.checks import RawDataset, RawTable
+from models.columns import Column
 from models.dataset import Dataset
 from models.faults import Fault, InputError, closest
 from models.files.cells import cell_value, columns_to_write
 from models.files.csv_folder import file_fault, fill_table
-from models.tables import COLUMNS, ROW_TYPES, Column
+from models.tables import COLUMNS, ROW_TYPES
 
 SETTINGS_SHEET = "dataset"
 NOTES_SHEET = "readme"

@@ -10,9 +10,10 @@ import openpyxl
 import pytest
 
 from models import InputError, read_dataset
+from models.columns import columns
 from models.files import write_dataset
 from models.schema import column_words, data_reference_markdown, documents, json_schema, main
-from models.tables import COLUMNS, ROW_TYPES, Settings, columns
+from models.tables import COLUMNS, ROW_TYPES, Settings
 from models.template import EXAMPLE, template_dataset, write_template
 from tests.factories import small_dataset
 
