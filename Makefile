@@ -27,7 +27,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@rm -f $(INSTALLED)
 	@"$(PYTHON)" -m venv $(VENV)
 	@$(RUN) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(RUN) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(RUN) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $(INSTALLED)
 
 plan: $(INSTALLED) ## plan the reference dataset (DATASET=, PLAN=, GAP=, TIME_LIMIT=, PLAN_OPTIONS=) and write its report
