@@ -18,7 +18,7 @@ SETTINGS = """
 schema_version = 1
 name = "my first plan"
 start = "2026-Q1"
-periods = 8
+periods = 12
 period = "quarter"
 discount_rate = 0.1
 commissioning_share = 0.5
@@ -68,7 +68,7 @@ south-region,2027-Q1,60
 gen_id,name,gpus_per_rack,rack_kw,liquid_share,idle_share,life_periods,first_install,last_install,\
 install_usd_per_rack,opex_usd_per_rack_year,residual_factor
 h100,H100,32,44.9,0,0.3,20,2023-Q1,2025-Q4,60000,30000,0.2
-gb300,GB300 NVL72,72,154,0.8,0.3,20,2026-Q1,2027-Q4,150000,80000,0.3
+gb300,GB300 NVL72,72,154,0.8,0.3,20,2026-Q1,2028-Q4,150000,80000,0.3
 """,
     "gpu_prices": """
 gen_id,from_period,usd_per_gpu
@@ -88,7 +88,7 @@ prairie-1,h100,2024-Q2,80
     "contracts": """
 contract_id,customer,status,start,end,ld_usd_per_gpu_hour,load_share,spare_share,zones,sites,excluded_sites,\
 min_cluster_gpus,cluster_grace,max_short_share,grace_periods,max_sites,max_rtt_ms,move_usd_per_gpu
-acme-training,Acme,firm,2025-Q1,2027-Q4,2,0.8,0.03,US;NO,,,500,,,,,,300
+acme-training,Acme,firm,2025-Q1,2028-Q2,2,0.8,0.03,US;NO,,,500,,,,,,300
 nordic-inference,Nordic Labs,prospect,2026-Q3,2029-Q2,1.5,0.6,0.03,NO,,,,,0.5,2,1,30,
 """,
     "contract_generations": """
