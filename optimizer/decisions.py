@@ -63,8 +63,7 @@ def decisions_of(inst: Instance, matrix: Matrix, x: Floats) -> Decisions:
     found.deliveries = {key: gpus for key, gpus in matrix.values("delivered", x) if gpus > NEGLIGIBLE}
     found.sold = {key: gpus for key, gpus in matrix.values("sold", x) if gpus > NEGLIGIBLE}
     found.sold_tier = {key: gpus for key, gpus in matrix.values("sold_tier", x) if gpus > NEGLIGIBLE}
-    owed = inst.owed.sum(axis=1) > 0
-    found.signed = {c for (c,), value in matrix.values("sign", x) if value > 0.5 and (owed[inst.contract_at[c]] or c not in inst.prospects)}
+    found.signed = {c for (c,), value in matrix.values("sign", x) if value > 0.5}
     for (s, t), value in matrix.values("open", x):
         if value > 0.5:
             found.opened[s] = min(t, found.opened.get(s, t))

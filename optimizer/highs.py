@@ -20,10 +20,8 @@ from optimizer.instance import Floats
 from optimizer.matrix import Ints, Matrix
 
 VERSION: str = highspy.Highs().version()
-FEASIBILITY = 1e-9
+EXACT = 1e-9
 """Primal feasibility asked of linear programmes whose solutions become plans (the audit allows 1e-6)."""
-BOUND_SLACK = 1e-9
-"""Distance from its bound below which a value counts as on it."""
 
 
 _scheduler = {"threads": -1}
@@ -104,9 +102,10 @@ class Program:
         integer: whether whole numbers are asked for.
         threads: 0 for all cores.
         seed: random seed of HiGHS.
+        feasibility: tolerance of rows and bounds.
     """
 
-    def __init__(self, matrix: Matrix, *, integer: bool = False, threads: int = 0, seed: int = 0) -> None:
+    def __init__(self, matrix: Matrix, *, integer: bool = False, threads: int = 0, seed: int = 0, feasibility: float = 1e-7) -> None:
         self.matrix = matrix
         self.integer = integer
         self.lower, self.upper = matrix.lower.copy(), matrix.upper.copy()
@@ -115,7 +114,7 @@ class Program:
         self.option("output_flag", False)
         self.option("threads", threads)
         self.option("random_seed", seed)
-        self.option("primal_feasibility_tolerance", FEASIBILITY if not integer else 1e-8)
+        self.option("primal_feasibility_tolerance", feasibility)
         self.option("mip_feasibility_tolerance", 1e-8)
         if self._h.passModel(to_highs(matrix, integer)) == highspy.HighsStatus.kError:
             raise SolverError("HiGHS refused the model")
@@ -202,6 +201,8 @@ class Program:
         optimal = status == kinds.kOptimal
         feasible = info.primal_solution_status == 2
         x = np.array(solution.col_value) if feasible else None
+        if optimal and not feasible:
+            self._h.clearSolver()
         if self.integer:
             found = x is not None and np.isfinite(info.objective_function_value)
             return Solution(

@@ -1,0 +1,242 @@
+"""From the relaxation to a proven plan.
+
+Small models go to HiGHS as they are. Large ones are taken in the order in which decisions matter:
+
+1. **Relaxation**: its value is the bound, its duals the certificate.
+2. **Sites**: contract by contract, the sites that serve it; judged by warm relaxations.
+3. **Yes or no**: contracts signed, sites opened, blocks built, retrofits ordered.
+4. **Racks**: whole racks within the relaxed fleet.
+5. **Improvement**: HiGHS on neighbourhoods of the best plan, and on the whole, for what time is left.
+
+Every plan found is made exact: its whole numbers are fixed and the rest solved again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from models.plan import SMALLEST_GAP, relative_gap
+from optimizer.blocks.base import MILLION
+from optimizer.highs import EXACT, Control, Outcome, Program, Solution, certified_bound
+from optimizer.instance import Floats, Instance
+from optimizer.matrix import Matrix
+from optimizer.rounding import whole_racks
+from optimizer.settle import Settler
+from optimizer.sites import choose_sites
+
+SMALL = 40_000
+"""Nonzeros up to which HiGHS alone is the better search."""
+WHOLE = 1e-6
+"""Distance from a whole number below which a value counts as one."""
+YES_OR_NO = ("sign", "open", "built", "retrofit_ordered", "serve")
+"""Families of binary variables."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the search's log: seconds since the start, what was done, best NPV and bound, USD."""
+
+    seconds: float
+    phase: str
+    npv_usd: float | None
+    bound_usd: float | None
+
+
+class NothingFeasible(Exception):
+    """The model has no solution, whatever the whole numbers."""
+
+
+@dataclass
+class Search:
+    """State of a search: best solution, bound, log.
+
+    Args:
+        instance: the data.
+        matrix: the model.
+        gap: relative gap asked for.
+        control: deadline and stop.
+        threads, seed: of HiGHS.
+        report: called with each event.
+    """
+
+    instance: Instance
+    matrix: Matrix
+    gap: float
+    control: Control
+    threads: int = 0
+    seed: int = 0
+    report: Callable[[Event], None] = lambda event: None
+    began: float = field(default_factory=time.monotonic)
+    events: list[Event] = field(default_factory=list)
+    best: Floats | None = None
+    bound: float = -np.inf
+    certified: float = -np.inf
+    row_dual: Floats | None = None
+    relaxation: Solution | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    # state -------------------------------------------------------------------------------------
+
+    @property
+    def best_objective(self) -> float:
+        """Objective of the best solution, million USD to be minimised."""
+        return np.inf if self.best is None else float(self.matrix.cost @ self.best + self.matrix.offset)
+
+    @property
+    def reached(self) -> float:
+        """Relative gap of the best solution to the bound."""
+        if self.best is None or not np.isfinite(self.bound):
+            return np.inf
+        return relative_gap(-self.bound * MILLION, -self.best_objective * MILLION)
+
+    @property
+    def done(self) -> bool:
+        """Whether the gap asked for is proven, or time is up."""
+        return self.reached <= max(self.gap, SMALLEST_GAP) or self.control.over
+
+    def log(self, phase: str) -> None:
+        """Add an event."""
+        npv = None if self.best is None else -self.best_objective * MILLION
+        bound = -self.bound * MILLION if np.isfinite(self.bound) else None
+        event = Event(time.monotonic() - self.began, phase, npv, bound)
+        self.events.append(event)
+        self.report(event)
+
+    def raise_bound(self, bound: float) -> None:
+        """Take a lower limit of the objective, if it is better; never above the best solution."""
+        if bound > self.bound:
+            self.bound = min(bound, self.best_objective)
+
+    def offer(self, x: Floats, phase: str) -> bool:
+        """Take a solution if, made exact, it is better than the best.
+
+        Args:
+            x: whole numbers within ``WHOLE`` of whole; the rest need not be feasible.
+        """
+        exact = self.exact(x)
+        if exact is None or float(self.matrix.cost @ exact + self.matrix.offset) >= self.best_objective - 1e-12:
+            return False
+        self.best = exact
+        self.log(phase)
+        return True
+
+    def exact(self, x: Floats) -> Floats | None:
+        """The best solution with these whole numbers: they are fixed and the rest is solved again; None if there is none."""
+        whole = np.flatnonzero(self.matrix.integer)
+        program = Program(self.matrix, threads=self.threads, seed=self.seed, feasibility=EXACT)
+        values = np.round(x[whole])
+        program.bound(whole, values, values)
+        found = program.solve(Control())
+        if found.outcome is not Outcome.OPTIMAL or found.x is None:
+            return None
+        result = found.x.copy()
+        result[whole] = values
+        return np.clip(result, self.matrix.lower, self.matrix.upper)
+
+    # phases ------------------------------------------------------------------------------------
+
+    def run(self, start: Floats | None = None) -> None:
+        """Search until the gap is proven or time is up.
+
+        Args:
+            start: a solution to start from.
+
+        Raises:
+            NothingFeasible: the relaxation, or the whole model, has no solution.
+        """
+        if start is not None:
+            self.offer(start, "plan given to start from")
+        self.relax()
+        if self.matrix.a.nnz > SMALL and not self.done:
+            self.dive()
+        if not self.done:
+            self.whole_model()
+
+    def relax(self) -> None:
+        """The linear relaxation: bound and certificate."""
+        self.log("relaxation")
+        began = time.monotonic()
+        program = Program(self.matrix, threads=self.threads, seed=self.seed)
+        method = "ipm" if self.matrix.a.nnz > SMALL else "simplex"
+        found = program.solve(self.control, method=method)
+        self.seconds["relax"] = time.monotonic() - began
+        if found.outcome is Outcome.INFEASIBLE:
+            raise NothingFeasible
+        if found.outcome is Outcome.OPTIMAL and found.row_dual is not None:
+            self.relaxation, self.row_dual = found, found.row_dual
+            self.certified = certified_bound(self.matrix, found.row_dual)
+            self.raise_bound(self.certified)
+            self._warm = program
+        self.log("relaxation solved")
+
+    def dive(self) -> None:
+        """Sites, then yes or no, then racks, by warm relaxations."""
+        if self.relaxation is None or self.relaxation.x is None:
+            return
+        program = self._warm
+        found = choose_sites(self.instance, self.matrix, program, self.relaxation, self.control, self.log)
+        if found is not None:
+            found = Settler(self.instance, self.matrix, program, found, self.control, self.log).run()
+        if found is None or found.x is None:
+            return
+        self.log("yes or no settled")
+        rounded = whole_racks(self.instance, self.matrix, found.x)
+        self.offer(rounded, "whole racks")
+        if self.best is not None and not self.done:
+            self.racks(found.x)
+
+    def racks(self, x: Floats) -> None:
+        """Whole racks within floor and ceiling of the relaxed fleet, all yes-or-no decisions fixed."""
+        near = self._restricted(x, around=1.0)
+        self._improve(near, "racks", min(60.0, self.control.remaining / 3))
+
+    def _restricted(self, x: Floats, around: float) -> Matrix:
+        """The model with yes-or-no decisions fixed as in x and racks within ``around`` of it."""
+        m = self.matrix
+        lower, upper = m.lower.copy(), m.upper.copy()
+        for name in YES_OR_NO:
+            part = m.of(name)
+            lower[part] = upper[part] = np.round(x[part])
+        for name in ("installed", "in_service"):
+            part = m.of(name)
+            lower[part] = np.maximum(lower[part], np.floor(x[part] + WHOLE) - around)
+            upper[part] = np.minimum(upper[part], np.ceil(x[part] - WHOLE) + around)
+        return replace(m, lower=lower, upper=upper)
+
+    def _improve(self, near: Matrix, phase: str, seconds: float) -> None:
+        """HiGHS on a restriction of the model, from the best solution; its bound is not one of the whole model."""
+        program = Program(near, integer=True, threads=self.threads, seed=self.seed)
+        program.option("mip_rel_gap", 1e-5)
+        assert self.best is not None
+        start = np.clip(self.best, near.lower, near.upper)
+        found = program.solve(self.control.until(seconds), start=start)
+        if found.x is not None:
+            self.offer(found.x, phase)
+
+    def whole_model(self) -> None:
+        """HiGHS on the whole model, from the best solution, for what time is left."""
+        self.log("branch and bound")
+        program = Program(self.matrix, integer=True, threads=self.threads, seed=self.seed)
+        program.option("mip_rel_gap", self.gap)
+        program.option("mip_abs_gap", 1e-9)
+
+        def improved(x: Floats, objective: float, bound: float) -> None:
+            self.raise_bound(bound)
+            if objective < self.best_objective - 1e-9:
+                self.improvements.append(x)
+            self.log("branch and bound")
+
+        self.improvements: list[Floats] = []
+        found = program.solve(self.control, start=self.best, on_improvement=improved)
+        if found.outcome is Outcome.INFEASIBLE and self.best is None:
+            raise NothingFeasible
+        for x in ([found.x] if found.x is not None else []) + self.improvements[::-1]:
+            if self.offer(x, "branch and bound"):
+                break
+        self.raise_bound(found.bound)
+        self.log("end of search")
+
