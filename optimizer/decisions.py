@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from models.tables import ContractStatus
+from optimizer.blocks.base import Index
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
 
@@ -74,3 +77,57 @@ def decisions_of(inst: Instance, matrix: Matrix, x: Floats) -> Decisions:
         if mw > NEGLIGIBLE:
             found.retrofits[s] = (t, mw)
     return found
+
+
+def decisions_from_plan(inst: Instance, tables: Mapping[str, pd.DataFrame]) -> Decisions:
+    """The decisions of a plan, as far as they exist in the dataset; what the dataset no longer has is left out.
+
+    Args:
+        tables: plan tables of data.md.
+    """
+    found = no_decisions(inst)
+    for row in tables["racks"].itertuples():
+        t = inst.index(row.period)
+        if row.site_id in inst.site_at and row.gen_id in inst.gen_at and 0 <= t < inst.T:
+            place = inst.site_at[row.site_id], inst.gen_at[row.gen_id], t
+            found.installed[place], found.in_service[place] = row.installed, row.in_service
+    for row in tables["deliveries"].itertuples():
+        if row.contract_id in inst.contract_at and row.site_id in inst.site_at and row.gen_id in inst.gen_at:
+            found.deliveries[row.contract_id, row.site_id, row.gen_id, inst.index(row.period)] = float(row.gpus)
+    for row in tables["decisions"].itertuples():
+        t = inst.index(row.period)
+        if row.kind == "sign" and row.id in inst.contract_at:
+            found.signed.add(row.id)
+        elif row.kind == "open" and row.id in inst.candidates:
+            found.opened[row.id] = t
+        elif row.kind == "build" and row.id in inst.buildable:
+            found.built[row.id] = t
+        elif row.kind == "retrofit" and row.id in inst.retrofit_rows:
+            found.retrofits[row.id] = (t, float(row.mw))
+    return found
+
+
+def start_vector(inst: Instance, matrix: Matrix, d: Decisions) -> Floats:
+    """A solution with the whole numbers of some decisions; the rest is for the solver to fill in.
+
+    Returns:
+        Values within the bounds of the columns; shape (columns,).
+    """
+    x = matrix.lower.copy()
+    served = {(c, s) for (c, s, _, _), gpus in d.deliveries.items() if gpus > NEGLIGIBLE}
+
+    def fill(family: str, value: Callable[[Index], float]) -> None:
+        first, index = matrix.columns[family]
+        x[first : first + len(index)] = [value(key) for key in index]
+
+    def racks(values: Floats) -> Callable[[Index], float]:
+        return lambda key: float(values[inst.site_at[key[0]], inst.gen_at[key[1]], key[2]]) if key[2] >= 0 else 0.0
+
+    fill("installed", racks(d.installed))
+    fill("in_service", racks(d.in_service))
+    fill("sign", lambda key: float(key[0] in d.signed))
+    fill("serve", lambda key: float(key in served))
+    fill("open", lambda key: float(key[1] >= d.opened.get(key[0], inst.T)))
+    fill("built", lambda key: float(key[1] >= d.built.get(key[0], inst.T)))
+    fill("retrofit_ordered", lambda key: float(d.retrofits.get(key[0], (-1, 0.0))[0] == key[1]))
+    return np.clip(x, matrix.lower, matrix.upper)

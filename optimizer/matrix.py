@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -175,34 +174,3 @@ def coefficient_ranges(m: Matrix) -> dict[str, tuple[float, float]]:
 def sizes(m: Matrix) -> Mapping[str, int]:
     """Rows, columns, integers, nonzeros."""
     return {"rows": m.shape[0], "columns": m.shape[1], "integers": int(m.integer.sum()), "nonzeros": int(m.a.nnz)}
-
-
-def write_mps(m: Matrix, path: Path) -> None:
-    """Write the model as free MPS with 17 digits: minimise the negative NPV, million USD. Columns and rows as C0.. and R0.., names beside."""
-    csc = m.a
-    with path.open("w", encoding="ascii") as out:
-        out.write("NAME wattplan\nOBJSENSE\n    MIN\nROWS\n N NPV\n")
-        kinds = ["E" if lo == up else ("L" if np.isfinite(up) else "G") for lo, up in zip(m.row_lower, m.row_upper, strict=True)]
-        out.writelines(f" {kind} R{i}\n" for i, kind in enumerate(kinds))
-        out.write("COLUMNS\n")
-        inside = False
-        for j in range(m.shape[1]):
-            if bool(m.integer[j]) != inside:
-                inside = bool(m.integer[j])
-                out.write(f" MARK{j} 'MARKER' '{'INTORG' if inside else 'INTEND'}'\n")
-            entries = [f" C{j} NPV {float(m.cost[j])!r}\n"] if m.cost[j] != 0 else []
-            for k in range(csc.indptr[j], csc.indptr[j + 1]):
-                entries.append(f" C{j} R{csc.indices[k]} {float(csc.data[k])!r}\n")
-            out.writelines(entries or [f" C{j} NPV 0\n"])
-        if inside:
-            out.write(" MARKEND 'MARKER' 'INTEND'\n")
-        out.write(f"RHS\n RHS NPV {-m.offset!r}\n")
-        for i, kind in enumerate(kinds):
-            value = float(m.row_lower[i] if kind == "G" else m.row_upper[i])
-            if value != 0:
-                out.write(f" RHS R{i} {value!r}\n")
-        out.write("BOUNDS\n")
-        for j in range(m.shape[1]):
-            low, high = float(m.lower[j]), float(m.upper[j])
-            out.write(f" FX BND C{j} {low!r}\n" if low == high else f" LO BND C{j} {low!r}\n UP BND C{j} {high!r}\n")
-        out.write("ENDATA\n")

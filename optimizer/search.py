@@ -14,7 +14,7 @@ Every plan found is made exact: its whole numbers are fixed and the rest solved 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -139,17 +139,17 @@ class Search:
 
     # phases ------------------------------------------------------------------------------------
 
-    def run(self, start: Floats | None = None) -> None:
+    def run(self, starts: Sequence[Floats] = ()) -> None:
         """Search until the gap is proven or time is up.
 
         Args:
-            start: a solution to start from.
+            starts: solutions to start from; only their whole numbers count.
 
         Raises:
             NothingFeasible: the relaxation, or the whole model, has no solution.
         """
-        if start is not None:
-            self.offer(start, "plan given to start from")
+        for start in starts:
+            self.offer(start, "plan to start from")
         self.relax()
         if self.matrix.a.nnz > SMALL and not self.done:
             self.dive()
@@ -186,13 +186,14 @@ class Search:
         self.log("yes or no settled")
         rounded = whole_racks(self.instance, self.matrix, found.x)
         self.offer(rounded, "whole racks")
-        if self.best is not None and not self.done:
+        if not self.done:
             self.racks(found.x)
 
     def racks(self, x: Floats) -> None:
         """Whole racks within floor and ceiling of the relaxed fleet, all yes-or-no decisions fixed."""
-        near = self._restricted(x, around=1.0)
-        self._improve(near, "racks", min(60.0, self.control.remaining / 3))
+        for around in (1.0, 3.0):
+            if self._improve(self._restricted(x, around), "racks", min(60.0, self.control.remaining / 3)):
+                break
 
     def _restricted(self, x: Floats, around: float) -> Matrix:
         """The model with yes-or-no decisions fixed as in x and racks within ``around`` of it."""
@@ -207,15 +208,13 @@ class Search:
             upper[part] = np.minimum(upper[part], np.ceil(x[part] - WHOLE) + around)
         return replace(m, lower=lower, upper=upper)
 
-    def _improve(self, near: Matrix, phase: str, seconds: float) -> None:
-        """HiGHS on a restriction of the model, from the best solution; its bound is not one of the whole model."""
+    def _improve(self, near: Matrix, phase: str, seconds: float) -> bool:
+        """HiGHS on a restriction of the model, from the best solution if it lies there; its bound is not one of the whole model."""
         program = Program(near, integer=True, threads=self.threads, seed=self.seed)
-        program.option("mip_rel_gap", 1e-5)
-        assert self.best is not None
-        start = np.clip(self.best, near.lower, near.upper)
-        found = program.solve(self.control.until(seconds), start=start)
-        if found.x is not None:
-            self.offer(found.x, phase)
+        program.option("mip_rel_gap", 1e-4)
+        inside = self.best is not None and bool(((self.best >= near.lower - WHOLE) & (self.best <= near.upper + WHOLE)).all())
+        found = program.solve(self.control.until(seconds), start=self.best if inside else None)
+        return found.x is not None and self.offer(found.x, phase)
 
     def whole_model(self) -> None:
         """HiGHS on the whole model, from the best solution, for what time is left."""

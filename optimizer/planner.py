@@ -1,0 +1,227 @@
+"""A dataset in, an audited plan out."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.dataset import Dataset
+from models.files import read_dataset
+from models.plan import DatasetRef, Plan, Seconds, Sizes, SolutionStatus, SolverInfo, StopReason, Summary, relative_gap, status_of
+from optimizer.audit import audit
+from optimizer.blocks.base import MILLION
+from optimizer.blocks.directives import DirectiveConflict
+from optimizer.conflicts import conflicts
+from optimizer.decisions import Decisions, decisions_from_plan, decisions_of, start_vector
+from optimizer.extract import Extract
+from optimizer.formulation import formulate
+from optimizer.highs import VERSION, Control, SolverError
+from optimizer.instance import Floats, Instance
+from optimizer.kpis import kpis
+from optimizer.matrix import Matrix, compile_matrix, sizes
+from optimizer.mps import duals_path, write_duals, write_model
+from optimizer.search import Event, NothingFeasible, Search
+
+CONFLICT_SECONDS = 60.0
+"""Time for naming the rules that conflict."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is.
+
+    Attributes:
+        seconds: since the start.
+        phase: what is being done, in words.
+        npv_usd: NPV of the best plan so far.
+        bound_usd: best proven upper limit of NPV.
+        gap: relative gap between them.
+    """
+
+    seconds: float
+    phase: str
+    npv_usd: float | None
+    bound_usd: float | None
+    gap: float | None
+
+
+class InfeasibleError(Exception):
+    """No plan holds all directives, hard duties and limits.
+
+    Attributes:
+        conflicts: the rules that can't hold together, in words.
+        summary: what was found out.
+    """
+
+    def __init__(self, found: list[str], summary: Summary) -> None:
+        self.conflicts, self.summary = found, summary
+        super().__init__("infeasible: " + "; ".join(found))
+
+
+class NoPlanError(Exception):
+    """No plan was found in the time given.
+
+    Attributes:
+        summary: what was found out, the bound among it.
+    """
+
+    def __init__(self, summary: Summary) -> None:
+        self.summary = summary
+        super().__init__("no plan was found in the time given")
+
+
+def plan(
+    dataset: Dataset | str | Path,
+    *,
+    gap: float = 0.01,
+    time_limit: float = 600.0,
+    threads: int | None = None,
+    seed: int = 0,
+    start: Plan | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+    write_mps: Path | None = None,
+) -> Plan:
+    """The best plan of a dataset, with its proofs.
+
+    Args:
+        dataset: a dataset, or the path of one.
+        gap: relative gap between plan and bound at which the search ends; below 1e-6 counts as 1e-6.
+        time_limit: seconds of the search, building included.
+        threads: of the solver; all cores if not given.
+        seed: of the solver.
+        start: a plan to start from.
+        progress: called as the search goes on.
+        stop: set it to end the search with the best plan.
+        write_mps: file for the model; the duals of the bound go beside it, with ``.duals.csv``.
+
+    Raises:
+        DatasetError: the dataset has faults.
+        InfeasibleError: no plan holds all directives, hard duties and limits.
+        NoPlanError: none was found in time.
+        SolverError: the solver failed, or its plan failed the audit.
+        ValueError: an argument out of its range.
+    """
+    if not 0 <= gap < np.inf or not 0 < time_limit < np.inf:
+        raise ValueError(f"gap must be at least 0 and time_limit above 0; found {gap} and {time_limit}")
+    planning = _Planning(gap, seed, threads or os.cpu_count() or 1, progress, Control(time.monotonic() + time_limit, stop or threading.Event()))
+    return planning.run(dataset if isinstance(dataset, Dataset) else Path(dataset), start, write_mps)
+
+
+class _Planning:
+    """One run from dataset to plan, with its clock."""
+
+    def __init__(self, gap: float, seed: int, threads: int, progress: Callable[[Progress], None] | None, control: Control) -> None:
+        self.gap, self.seed, self.threads, self.control = gap, seed, threads, control
+        self.progress = progress
+        self.began = time.monotonic()
+        self.seconds: dict[str, float] = {}
+        self.search: Search | None = None
+        self.matrix: Matrix | None = None
+
+    def _clock(self, name: str, since: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - since
+
+    def run(self, source: Dataset | Path, start: Plan | None, mps: Path | None) -> Plan:
+        since = time.monotonic()
+        dataset = source if isinstance(source, Dataset) else read_dataset(source)
+        self._clock("load", since)
+        self._tell("building the model")
+        since = time.monotonic()
+        instance = Instance(dataset)
+        try:
+            matrix = self.matrix = compile_matrix(formulate(instance))
+        except DirectiveConflict as conflict:
+            raise InfeasibleError([str(conflict)], self._summary(dataset, None)) from None
+        self._clock("build", since)
+        since = time.monotonic()
+        search = self.search = Search(instance, matrix, self.gap, self.control, self.threads, self.seed, report=self._report, began=self.began)
+        try:
+            search.run([start_vector(instance, matrix, d) for d in self._starts(instance, start)])
+        except NothingFeasible:
+            self._tell("infeasible: looking for the rules that conflict")
+            control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
+            found = conflicts(instance, matrix, control, threads=self.threads, seed=self.seed)
+            raise InfeasibleError(found, self._summary(dataset, None)) from None
+        self.seconds["relax"] = search.seconds.get("relax", 0.0)
+        self.seconds["search"] = time.monotonic() - since - self.seconds["relax"]
+        if mps is not None:
+            write_model(matrix, mps)
+            if search.row_dual is not None:
+                write_duals(matrix, search.row_dual, duals_path(mps))
+        if search.best is None:
+            raise NoPlanError(self._summary(dataset, None))
+        return self._finish(dataset, instance, matrix, search.best)
+
+    def _starts(self, instance: Instance, start: Plan | None) -> list[Decisions]:
+        return [decisions_from_plan(instance, start.tables)] if start is not None else []
+
+    def _finish(self, dataset: Dataset, instance: Instance, matrix: Matrix, x: Floats) -> Plan:
+        self._tell("writing and auditing the plan")
+        since = time.monotonic()
+        extract = Extract(instance, decisions_of(instance, matrix, x))
+        tables = extract.tables()
+        self._clock("extract", since)
+        since = time.monotonic()
+        summary = self._summary(dataset, extract)
+        report = audit(dataset, tables, summary)
+        self._clock("audit", since)
+        if not report.passed:
+            raise SolverError("the plan failed its audit: " + "; ".join(v.message for v in report.violations[:5]))
+        self.seconds["total"] = time.monotonic() - self.began
+        summary = summary.model_copy(update={"audit": report.summary(), "seconds": Seconds(**self.seconds)})
+        events = self.search.events if self.search is not None else []
+        return Plan(summary, tables, pd.DataFrame([vars(event) for event in events], columns=["seconds", "phase", "npv_usd", "bound_usd"]))
+
+    def _summary(self, dataset: Dataset, extract: Extract | None) -> Summary:
+        search = self.search
+        npv = extract.npv_usd if extract is not None else None
+        bound = certified = None
+        if search is not None and np.isfinite(search.bound):
+            bound = -search.bound * MILLION if npv is None else max(-search.bound * MILLION, npv)
+        if search is not None and np.isfinite(search.certified):
+            certified = -search.certified * MILLION
+        gap = relative_gap(bound, npv) if bound is not None and npv is not None else None
+        infeasible = extract is None and not (search is not None and search.bound > -np.inf)
+        return Summary(
+            dataset=DatasetRef(name=dataset.name, sha256=dataset.sha256),
+            status=SolutionStatus.INFEASIBLE if infeasible else (status_of(gap, self.gap) if gap is not None else SolutionStatus.FEASIBLE),
+            stop_reason=self._stop_reason(gap, infeasible),
+            npv_usd=npv,
+            bound_usd=bound,
+            bound_certified_usd=certified,
+            gap=gap,
+            gap_certified=relative_gap(certified, npv) if certified is not None and npv is not None else None,
+            gap_requested=self.gap,
+            npv_terms=extract.npv_terms if extract is not None else {},
+            seconds=Seconds(**self.seconds),
+            solver=SolverInfo(name="HiGHS", version=VERSION, threads=self.threads, seed=self.seed),
+            sizes=Sizes(**sizes(self.matrix)) if self.matrix is not None else Sizes(),
+            audit=None,
+            kpis=kpis(extract) if extract is not None else {},
+        )
+
+    def _stop_reason(self, gap: float | None, infeasible: bool) -> StopReason:
+        if infeasible:
+            return StopReason.PROVED_INFEASIBLE
+        if gap is not None and gap <= max(self.gap, 1e-6):
+            return StopReason.GAP_REACHED
+        return StopReason.USER_STOP if self.control.stop.is_set() else StopReason.TIME_LIMIT
+
+    def _tell(self, phase: str) -> None:
+        if self.progress is not None:
+            self.progress(Progress(time.monotonic() - self.began, phase, None, None, None))
+
+    def _report(self, event: Event) -> None:
+        if self.progress is not None:
+            known = event.npv_usd is not None and event.bound_usd is not None
+            gap: Any = relative_gap(event.bound_usd or 0.0, event.npv_usd or 0.0) if known else None
+            self.progress(Progress(event.seconds, event.phase, event.npv_usd, event.bound_usd, gap))
