@@ -71,7 +71,9 @@ class SearchProgress:
     def __call__(self, progress: Progress) -> None:
         """Take a report of the kernel."""
         with self._lock:
-            self._last, self._phase = progress, progress.phase
+            self._phase = progress.phase
+            if progress.npv_usd is not None or progress.bound_usd is not None:
+                self._last = progress
         if self._live is None:
             self._log(progress)
 
@@ -104,8 +106,10 @@ class SearchProgress:
             if not (new_phase or (better and waited >= LOG_BETTER_EVERY) or waited >= LOG_EVERY):
                 return
             self._logged, self._logged_at = state, self._seconds()
-        plan, bound = money(progress.npv_usd), money(progress.bound_usd)
-        self.say(f"{self._seconds():7.1f} s  {progress.phase}: plan {plan}, bound {bound}, gap {percent(progress.gap)}")
+        known = ""
+        if progress.npv_usd is not None or progress.bound_usd is not None:
+            known = f": plan {money(progress.npv_usd)}, bound {money(progress.bound_usd)}, gap {percent(progress.gap)}"
+        self.say(f"{self._seconds():7.1f} s  {progress.phase}{known}")
 
     def _view(self) -> Table:
         """The live view: phase, both bounds, gap and time."""

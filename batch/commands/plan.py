@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import threading
 
 LARGEST_SEED = 2**31 - 1
+DUALS = ".duals.csv"
+"""What the kernel adds to the name of the matrix for the duals that certify the bound."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ def run(options: Options, errors: Console) -> Outcome:
         paths = plan_folder.write_all(options.output, plan, dataset, baseline)
     if options.write_mps is not None:
         paths["mps"] = str(options.write_mps)
+        duals = options.write_mps.with_name(options.write_mps.name + DUALS)
+        if duals.is_file():
+            paths["duals"] = str(duals)
     return _outcome(options, plan, dataset, baseline, paths)
 
 

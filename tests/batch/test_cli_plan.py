@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import json
 import os
 import signal
@@ -61,12 +62,14 @@ Solve = Callable[..., Plan]
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Callable[[Solve], list[dict[str, Any]]]:
-    """Puts a function in the kernel's place; the list holds the arguments of each call."""
+    """Puts a function in the kernel's place, called as the kernel itself can be; the list holds the arguments of each call."""
+    kernels = inspect.signature(optimizer.plan)
 
     def install(solve: Solve) -> list[dict[str, Any]]:
         calls: list[dict[str, Any]] = []
 
         def plan(dataset: Dataset, **options: Any) -> Plan:
+            kernels.bind(dataset, **options)
             calls.append({"dataset": dataset, **options})
             return solve(dataset, **options)
 
