@@ -175,6 +175,12 @@ class Capacity:
         rows, takes = self._takes[i]
         return _least(self.room[rows, span], takes[:, j, span])
 
+    def fits(self, i: int, j: int) -> Floats:
+        """Racks that power, cooling, grid and directives leave room for in each period by itself; shape (T,)."""
+        rows, takes = self._takes[i]
+        room, takes = self.room[rows], takes[:, j]
+        return np.asarray(np.divide(room, takes, out=np.full(room.shape, np.inf), where=takes > 0).min(axis=0, initial=np.inf))
+
     def install(self, i: int, j: int, t: int, racks: int) -> None:
         """Install racks; they serve out their life."""
         span = slice(t, min(self.inst.T, t + int(self.life[j])))

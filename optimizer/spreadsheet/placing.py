@@ -28,7 +28,7 @@ class Placement:
     coming: Floats
 
 
-def place(cap: Capacity, c: str, held: Floats | None = None, install: bool = True) -> Placement:
+def place(cap: Capacity, c: str, held: Floats | None = None, install: bool = True, without: frozenset[str] = frozenset()) -> Placement:
     """Deliver a contract as far as it can be, on a copy of the capacity.
 
     Sites that do not hold the contract's smallest cluster are given up, the weakest first.
@@ -38,10 +38,10 @@ def place(cap: Capacity, c: str, held: Floats | None = None, install: bool = Tru
         c: the contract.
         held: physical GPUs kept for it since before the start; shape (sites, generations, T).
         install: whether racks may be installed.
+        without: sites that must not serve it.
     """
     inst = cap.inst
     cluster, periods = inst.contract_rows[c].min_cluster_gpus, inst.cluster_periods(c)
-    without: frozenset[str] = frozenset()
     while True:
         sweep = _Sweep(cap.copy(), c, choose_sites(cap, c, without), held, install)
         sweep.run()
@@ -96,7 +96,7 @@ class _Sweep:
 
     def result(self) -> Placement:
         """What the contract got."""
-        return Placement(self.cap, self.gpus, np.einsum("sgt,g->t", self.gpus, self.eq), self.coming)
+        return Placement(self.cap, self.gpus, np.asarray(np.einsum("sgt,g->t", self.gpus, self.eq)), self.coming)
 
     def run(self) -> None:
         """Every period in which GPUs are owed, in order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,12 @@ from models.tables import ContractStatus
 from optimizer.audit import AuditReport, audit
 from optimizer.decisions import NEGLIGIBLE, Decisions
 from optimizer.extract import Extract
-from optimizer.instance import ROUND_UP, Instance
+from optimizer.instance import ROUND_UP, Floats, Instance
 from optimizer.kpis import kpis
 from optimizer.spreadsheet.capacity import Capacity
 from optimizer.spreadsheet.directed import Directed
 from optimizer.spreadsheet.placing import Placement, kept, place
-from optimizer.spreadsheet.selling import Market, by_customer, cut_customers, limited_periods, revenue
+from optimizer.spreadsheet.selling import Market, above_share, cut_customers
 
 NAME = "spreadsheet rule"
 VERSION = "1"
@@ -46,6 +47,8 @@ class Variant:
     fleet: bool = True
 
 
+CUTS = (0.5, 0.5, 0.5, 0.5, 0.5, 1.0)
+"""Shares of a customer's excess taken away, round by round: what it frees is sold, which lets it keep more."""
 VARIANTS = (
     Variant(),
     Variant(prospects=False),
@@ -97,11 +100,24 @@ def spreadsheet_plan(dataset: Dataset) -> Plan:
     return Plan(summary, extract.tables())
 
 
+def _settled(inst: Instance, variant: Variant) -> Decisions:
+    """Decisions of a variant, run again without a site of a contract while a customer can't be cut to its share because of its clusters."""
+    given_up: dict[str, frozenset[str]] = {}
+    while True:
+        rule = Rule(inst, variant, given_up)
+        decisions = rule.decide()
+        pair = rule.too_much()
+        if pair is None:
+            return decisions
+        c, s = pair
+        given_up[c] = given_up.get(c, frozenset()) | {s}
+
+
 def _best(inst: Instance) -> tuple[Decisions, AuditReport, Extract]:
     """First variant that passes its audit, or the one that violates the fewest rows."""
     found: list[tuple[int, Decisions, AuditReport, Extract]] = []
     for variant in VARIANTS:
-        decisions = Rule(inst, variant).decide()
+        decisions = _settled(inst, variant)
         extract = Extract(inst, decisions)
         report = audit(inst.dataset, extract.tables())
         if report.passed:
@@ -116,10 +132,11 @@ class Rule:
     Args:
         inst: the data.
         variant: how much of it.
+        given_up: sites that must not serve a contract.
     """
 
-    def __init__(self, inst: Instance, variant: Variant) -> None:
-        self.inst, self.variant = inst, variant
+    def __init__(self, inst: Instance, variant: Variant, given_up: Mapping[str, frozenset[str]] | None = None) -> None:
+        self.inst, self.variant, self.given_up = inst, variant, given_up or {}
         self.directed = Directed(inst)
         self.found = self.directed.decisions()
         self.capacity = Capacity(inst, self.directed, self.found)
@@ -162,7 +179,10 @@ class Rule:
             self.capacity.free -= held[c] * spare
         for c in order:
             self.capacity.free += held[c] * (1 + self.inst.contract_rows[c].spare_share)
-            self._take(c, place(self.capacity, c, held[c], self.variant.installs))
+            self._take(c, self._place(c, held[c]))
+
+    def _place(self, c: str, held: Floats | None = None) -> Placement:
+        return place(self.capacity, c, held, self.variant.installs, self.given_up.get(c, frozenset()))
 
     def _take(self, c: str, placement: Placement) -> None:
         self.placed[c], self.capacity = placement, placement.capacity
@@ -173,8 +193,8 @@ class Rule:
         for c in self._order(wanted):
             if len(self.found.signed & set(self.inst.prospects)) + 1 > self.directed.most_signed:
                 break
-            placement = place(self.capacity, c, None, self.variant.installs)
-            if self._whole(c, placement) and self._within_share(c, placement):
+            placement = self._place(c)
+            if self._whole(c, placement):
                 self._take(c, placement)
                 self.found.signed.add(c)
 
@@ -186,23 +206,25 @@ class Rule:
         whole = placement.contract_gpus + placement.coming >= owed * (1 - ROUND_UP)
         return bool((whole & (placement.contract_gpus >= least * (1 - ROUND_UP))).all())
 
-    def _within_share(self, c: str, placement: Placement) -> bool:
-        """Whether the customer stays within its share of the revenue of all contracts."""
-        share = self.inst.settings.customer_revenue_share
-        if share is None:
-            return True
-        earned = by_customer(self.capacity, {**self.placed, c: placement})
-        total = np.asarray(sum(earned.values()))
-        new = revenue(self.capacity, c, placement.contract_gpus)
-        mine = earned[self.inst.contract_rows[c].customer]
-        return all(mine[t] <= share * total[t] for t in limited_periods(self.capacity) if new[t] > 0)
+    def too_much(self) -> tuple[str, str] | None:
+        """A contract, and its least site, of a customer that is above its share although it was cut; None if there is none."""
+        inst = self.inst
+        found: list[tuple[float, str, str]] = []
+        for customer in above_share(self.capacity, self.placed, self.market.revenue):
+            for c, placement in self.placed.items():
+                row = inst.contract_rows[c]
+                if row.customer == customer and inst.cluster_periods(c):
+                    by_site = np.einsum("sgt,g->s", placement.gpus, inst.equivalent_matrix[inst.contract_at[c]])
+                    found += [(float(by_site[i]), c, inst.sites[i]) for i in np.flatnonzero(by_site > 0).tolist()]
+        return min(found)[1:] if found else None
 
     def _sell(self) -> None:
         """Sell what is idle; cut customers above their share, and sell what that frees."""
         self.market = Market(self.capacity)
         self.market.sell()
-        cut_customers(self.capacity, self.placed, self.market.revenue)
-        self.market.sell()
+        for part in CUTS:
+            cut_customers(self.capacity, self.placed, self.market.revenue, part)
+            self.market.sell()
 
     def _decisions(self) -> Decisions:
         """The decisions, with what is too small to count left out."""

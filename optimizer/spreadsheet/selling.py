@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from optimizer.instance import Floats
@@ -83,21 +85,37 @@ def by_customer(cap: Capacity, placed: dict[str, Placement]) -> dict[str, Floats
     return found
 
 
-def cut_customers(cap: Capacity, placed: dict[str, Placement], market: Floats) -> None:
-    """Scale deliveries down where a customer brings more than its share; clusters and short limits stay.
+def excesses(cap: Capacity, placed: dict[str, Placement], market: Floats) -> Iterator[tuple[str, int, float]]:
+    """Customers above their share: (customer, period, USD above what it may bring).
 
     Args:
         market: revenue of the market, USD; shape (T,).
     """
-    inst, share = cap.inst, cap.inst.settings.customer_revenue_share
+    share = cap.inst.settings.customer_revenue_share
     earned = by_customer(cap, placed)
-    for t in limited_periods(cap):
-        assert share is not None
-        level = share_level(share, [values[t] for values in earned.values()], float(market[t]))
+    for t in limited_periods(cap) if share is not None else ():
+        level = share_level(share or 0.0, [values[t] for values in earned.values()], float(market[t]))
         for customer, values in earned.items():
-            if values[t] > level * (1 + SLACK):
-                mine = {c: p for c, p in placed.items() if inst.contract_rows[c].customer == customer}
-                _cut(cap, mine, t, float(values[t] - level * (1 - SLACK)))
+            if values[t] > level:
+                yield customer, t, float(values[t] - level)
+
+
+def above_share(cap: Capacity, placed: dict[str, Placement], market: Floats) -> set[str]:
+    """Customers above their share by more than rounding."""
+    earned = by_customer(cap, placed)
+    return {customer for customer, t, usd in excesses(cap, placed, market) if usd > SLACK * earned[customer][t]}
+
+
+def cut_customers(cap: Capacity, placed: dict[str, Placement], market: Floats, part: float = 1.0) -> None:
+    """Scale deliveries down where a customer brings more than its share; clusters and short limits stay.
+
+    Args:
+        market: revenue of the market, USD; shape (T,).
+        part: share of the excess that is cut.
+    """
+    for customer, t, usd in list(excesses(cap, placed, market)):
+        mine = {c: p for c, p in placed.items() if cap.inst.contract_rows[c].customer == customer}
+        _cut(cap, mine, t, part * usd * (1 + SLACK))
 
 
 def share_level(share: float, revenues: list[float], market: float) -> float:
