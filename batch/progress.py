@@ -84,6 +84,11 @@ class SearchProgress:
         if self._live is None and not self._quiet:
             self.say(f"{self._seconds():7.1f} s  {words}")
 
+    def warn(self, message: str) -> None:
+        """A warning; not shown when quiet."""
+        if not self._quiet:
+            self.say(f"warning: {message}")
+
     def say(self, message: str) -> None:
         """A line that stays; never cut, never coloured. Where nobody can read it any more, the search goes on without."""
         if not self._mute:

@@ -86,11 +86,10 @@ def run(options: Options, errors: Console) -> Outcome:
             dataset = directives.apply_directives(dataset, options.directives)
         start = read_plan(options.start) if options.start is not None else None
         loaded = time.monotonic() - began
-        if not options.quiet:
-            for warning in dataset.warnings:
-                progress.say(f"warning: {warning}")
+        for warning in dataset.warnings:
+            progress.warn(str(warning))
         baseline = _baseline(dataset, progress) if options.baseline else None
-        plan = _search(options, dataset, start, progress, stop)
+        plan = _search(options, dataset, start or baseline, progress, stop)
         plan.summary.seconds.load = loaded
         plan.summary.seconds.total += loaded
         progress.phase("writing the plan")
@@ -103,11 +102,16 @@ def run(options: Options, errors: Console) -> Outcome:
     return _outcome(options, plan, dataset, baseline, paths)
 
 
-def _baseline(dataset: Dataset, progress: SearchProgress) -> Plan:
-    from optimizer.spreadsheet import spreadsheet_plan
+def _baseline(dataset: Dataset, progress: SearchProgress) -> Plan | None:
+    """The plan of the spreadsheet rule; None, and a warning, where the rule finds none."""
+    from optimizer.spreadsheet import RuleFailed, spreadsheet_plan
 
     progress.phase("spreadsheet rule, as the baseline")
-    return spreadsheet_plan(dataset)
+    try:
+        return spreadsheet_plan(dataset)
+    except RuleFailed as error:
+        progress.warn("no baseline: the spreadsheet rule finds no plan; " + "; ".join(error.violations))
+        return None
 
 
 def _search(options: Options, dataset: Dataset, start: Plan | None, progress: SearchProgress, stop: threading.Event) -> Plan:

@@ -7,11 +7,9 @@ import inspect
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -33,6 +31,7 @@ from models.plan import (
     status_of,
 )
 from models.plan_files import read_plan
+from optimizer import spreadsheet
 from tests.conftest import Wattplan
 
 NPV = 2e9
@@ -74,9 +73,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Callable[[Solve], list[dict[str, 
             return solve(dataset, **options)
 
         monkeypatch.setattr(optimizer, "plan", plan)
-        rule = ModuleType("optimizer.spreadsheet")
-        vars(rule)["spreadsheet_plan"] = lambda dataset: plan_of(dataset, npv=0.75 * NPV)
-        monkeypatch.setitem(sys.modules, "optimizer.spreadsheet", rule)
+        monkeypatch.setattr(spreadsheet, "spreadsheet_plan", lambda dataset: plan_of(dataset, npv=0.75 * NPV))
         return calls
 
     return install
@@ -139,6 +136,30 @@ def test_the_folder_holds_plan_dataset_and_baseline(wattplan: Wattplan, kernel: 
     assert sum(term["uplift_usd"] for term in terms.values()) == 0.25 * NPV
     assert terms["energy"] == {"npv_usd": -0.5 * NPV, "baseline_npv_usd": -0.375 * NPV, "uplift_usd": -0.125 * NPV}
     assert document["exit_code"] == 1
+
+
+def test_the_search_starts_from_the_baseline_unless_from_another_plan(
+    wattplan: Wattplan, kernel: Any, template_folder: Path, target: Path
+) -> None:
+    calls = kernel(lambda dataset, **_: plan_of(dataset))
+    wattplan("plan", template_folder, "-o", target, "--baseline", "spreadsheet")
+    wattplan("plan", template_folder, "-o", target, "--baseline", "spreadsheet", "--start", target)
+    assert [call["start"].summary.npv_usd for call in calls] == [0.75 * NPV, NPV]
+
+
+def test_a_rule_that_finds_no_plan_is_no_reason_to_fail(
+    wattplan: Wattplan, kernel: Any, template_folder: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rule(dataset: Dataset) -> Plan:
+        raise spreadsheet.RuleFailed(["retrofit of prairie-1 in 2026-Q1: 2 MW short"])
+
+    kernel(lambda dataset, **_: plan_of(dataset))
+    monkeypatch.setattr(spreadsheet, "spreadsheet_plan", rule)
+    ended = wattplan("plan", template_folder, "-o", target, "--baseline", "spreadsheet", "--json")
+    assert ended.code == 1
+    assert "warning: no baseline: the spreadsheet rule finds no plan; retrofit of prairie-1" in ended.err
+    assert "uplift" not in ended.document
+    assert not (target / "baseline").exists()
 
 
 def test_the_uplift_is_told_by_term(wattplan: Wattplan, kernel: Any, template_folder: Path, target: Path) -> None:
