@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,7 @@ def place(cap: Capacity, c: str, held: Floats | None = None, install: bool = Tru
         sweep.run()
         if not periods:
             return sweep.result()
-        by_site = np.einsum("sgt,g->st", sweep.gpus, sweep.eq)
+        by_site = sweep.gpus.transpose(0, 2, 1) @ sweep.eq
         weak = {s: float(by_site[inst.site_at[s], periods].min()) for s in sweep.sites if by_site[inst.site_at[s]].any()}
         weak = {s: least for s, least in weak.items() if least < cluster * (1 - ROUND_UP)}
         if not weak:
@@ -56,7 +57,7 @@ def place(cap: Capacity, c: str, held: Floats | None = None, install: bool = Tru
 
 
 def kept(cap: Capacity, c: str) -> Floats:
-    """Physical GPUs on which current deliveries can run on; shape (sites, generations, T)."""
+    """Physical GPUs on which current deliveries can run on, and those that directives ask for; shape (sites, generations, T)."""
     inst = cap.inst
     at, spare = inst.contract_at[c], 1 + inst.contract_rows[c].spare_share
     owed = inst.owed[at]
@@ -73,7 +74,15 @@ def kept(cap: Capacity, c: str) -> Floats:
                 lasting = np.minimum.accumulate(np.minimum(take, np.maximum(cap.free[i, j], 0.0) / spare))
                 gpus[i, j] = np.where(np.logical_and.accumulate(owed > 0), lasting, 0.0)
                 need -= take * eq
-    return gpus
+    for limit in cap.directed.delivery_floors:
+        if c in limit.contracts:
+            for t in np.flatnonzero((limit.gpus > 0) & (owed > 0)).tolist():
+                for s, g in itertools.product(inst.allowed_sites(c), inst.equivalents[c]):
+                    i, j = inst.site_at[s], inst.gen_at[g]
+                    missing = float(limit.gpus[t] - gpus[limit.cells, t].sum())
+                    if missing > 0 and limit.cells[i, j]:
+                        gpus[i, j, t] += min(missing, max(0.0, float(cap.free[i, j, t]) / spare - gpus[i, j, t]))
+    return np.asarray(gpus, dtype=np.float64)
 
 
 class _Sweep:
@@ -116,10 +125,14 @@ class _Sweep:
     def _directed(self) -> None:
         """What directives ask for at least, before anything else."""
         for limit in self.floors:
-            for i in self.at:
-                for j in self.gens:
+            cells = [(i, j) for i in self.at for j in self.gens if limit.cells[i, j]]
+            for install in (False, self.may_install):
+                for i, j in cells:
                     missing = float(limit.gpus[self.t] - self.gpus[limit.cells, self.t].sum())
-                    if missing > 0 and limit.cells[i, j]:
+                    if missing > TINY and install and self.cap.bills > 0:
+                        racks = np.ceil(missing * (1 + self.row.spare_share) / (self.cap.gpus[j] * self.cap.bills) - ROUND_UP)
+                        self.cap.install(i, j, self.t, min(int(racks), self.cap.installable(i, j, self.t, self.row.load_share, self.last)))
+                    if missing > TINY:
                         self._take(i, j, missing * self.eq[j])
 
     def _keep(self) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def spreadsheet_plan(dataset: Dataset) -> Plan:
     """
     began = time.monotonic()
     instance = Instance(dataset)
-    decisions, report, extract = _best(instance)
+    _, report, extract = _best(instance)
     if not report.passed:
         raise RuleFailed([v.message for v in report.violations[:5]])
     summary = Summary(
@@ -102,15 +102,21 @@ def spreadsheet_plan(dataset: Dataset) -> Plan:
 
 def _settled(inst: Instance, variant: Variant) -> Decisions:
     """Decisions of a variant, run again without a site of a contract while a customer can't be cut to its share because of its clusters."""
-    given_up: dict[str, frozenset[str]] = {}
+    rule = Rule(inst, variant)
+    rule.firm()
     while True:
-        rule = Rule(inst, variant, given_up)
-        decisions = rule.decide()
-        pair = rule.too_much()
+        trial = rule.copy()
+        trial.rest()
+        pair = trial.too_much()
         if pair is None:
-            return decisions
+            return trial.decisions()
         c, s = pair
-        given_up[c] = given_up.get(c, frozenset()) | {s}
+        rule.given_up[c] = rule.given_up.get(c, frozenset()) | {s}
+        if c in rule.placed:
+            again = Rule(inst, variant)
+            again.given_up = rule.given_up
+            again.firm()
+            rule = again
 
 
 def _best(inst: Instance) -> tuple[Decisions, AuditReport, Extract]:
@@ -132,18 +138,30 @@ class Rule:
     Args:
         inst: the data.
         variant: how much of it.
+
+    Attributes:
         given_up: sites that must not serve a contract.
+        placed: what each contract in force gets.
     """
 
-    def __init__(self, inst: Instance, variant: Variant, given_up: Mapping[str, frozenset[str]] | None = None) -> None:
-        self.inst, self.variant, self.given_up = inst, variant, given_up or {}
+    def __init__(self, inst: Instance, variant: Variant) -> None:
+        self.inst, self.variant = inst, variant
+        self.given_up: dict[str, frozenset[str]] = {}
         self.directed = Directed(inst)
         self.found = self.directed.decisions()
         self.capacity = Capacity(inst, self.directed, self.found)
         self.placed: dict[str, Placement] = {}
 
-    def decide(self) -> Decisions:
-        """All decisions."""
+    def copy(self) -> Rule:
+        """The same, to go on from more than once."""
+        other = copy.copy(self)
+        other.found = replace(self.found, signed=set(self.found.signed))
+        other.capacity = self.capacity.copy()
+        other.placed = {c: replace(p, gpus=p.gpus.copy(), contract_gpus=p.contract_gpus.copy()) for c, p in self.placed.items()}
+        return other
+
+    def firm(self) -> None:
+        """The fleet made to fit, racks that directives ask for, and firm contracts."""
         cap = self.capacity
         if not self.variant.fleet:
             for i, j in np.argwhere(cap.in_service.any(axis=2)).tolist():
@@ -153,10 +171,12 @@ class Rule:
             cap.install_directed()
         if self.variant.deliveries:
             self._firm()
+
+    def rest(self) -> None:
+        """Prospects, and the market."""
         if self.variant.prospects:
             self._prospects()
         self._sell()
-        return self._decisions()
 
     def _order(self, contracts: set[str]) -> list[str]:
         """By start, then by value; what is owed in any case first."""
@@ -221,12 +241,11 @@ class Rule:
     def _sell(self) -> None:
         """Sell what is idle; cut customers above their share, and sell what that frees."""
         self.market = Market(self.capacity)
-        self.market.sell()
+        self.market.sell(range(self.inst.T))
         for part in CUTS:
-            cut_customers(self.capacity, self.placed, self.market.revenue, part)
-            self.market.sell()
+            self.market.sell(sorted(cut_customers(self.capacity, self.placed, self.market.revenue, part)))
 
-    def _decisions(self) -> Decisions:
+    def decisions(self) -> Decisions:
         """The decisions, with what is too small to count left out."""
         inst, found, cap = self.inst, self.found, self.capacity
         found.installed, found.in_service = cap.installed, cap.in_service

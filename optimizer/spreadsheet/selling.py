@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -34,12 +34,13 @@ class Market:
         mw = np.array([inst.rack_mw[g] for g in inst.gens]) / cap.gpus * (load - cap.idle)
         self.extra_usd = mw[None, :, None] * inst.pue * (inst.usd_per_mwh + inst.usd_per_tonne * inst.tonnes_per_mwh)[:, None, :]
 
-    def sell(self) -> None:
-        """Idle GPUs to the best tiers, cheapest site first, while the price is above the energy it costs."""
+    def sell(self, periods: Collection[int]) -> None:
+        """Idle GPUs of some periods to the best tiers, cheapest site first, while the price is above the energy it costs."""
         inst, cap = self.inst, self.cap
         for g in dict.fromkeys(g for g, _ in inst.market):
             j = inst.gen_at[g]
-            for t in np.flatnonzero((cap.free[:, j] > TINY).any(axis=0)).tolist():
+            idle = (cap.free[:, j] > TINY).any(axis=0)
+            for t in (t for t in periods if idle[t]):
                 tiers = sorted((k for h, k in inst.market if h == g), key=lambda k: -inst.market[g, k][0][t])
                 left = {k: float(inst.market[g, k][1][t]) - self.sold_tier.get((g, k, t), 0.0) for k in tiers}
                 sites = np.flatnonzero(cap.free[:, j, t] > TINY)
@@ -106,16 +107,21 @@ def above_share(cap: Capacity, placed: dict[str, Placement], market: Floats) -> 
     return {customer for customer, t, usd in excesses(cap, placed, market) if usd > SLACK * earned[customer][t]}
 
 
-def cut_customers(cap: Capacity, placed: dict[str, Placement], market: Floats, part: float = 1.0) -> None:
+def cut_customers(cap: Capacity, placed: dict[str, Placement], market: Floats, part: float = 1.0) -> set[int]:
     """Scale deliveries down where a customer brings more than its share; clusters and short limits stay.
 
     Args:
         market: revenue of the market, USD; shape (T,).
         part: share of the excess that is cut.
+
+    Returns:
+        Periods in which something was cut.
     """
-    for customer, t, usd in list(excesses(cap, placed, market)):
+    found = list(excesses(cap, placed, market))
+    for customer, t, usd in found:
         mine = {c: p for c, p in placed.items() if cap.inst.contract_rows[c].customer == customer}
         _cut(cap, mine, t, part * usd * (1 + SLACK))
+    return {t for _, t, _ in found}
 
 
 def share_level(share: float, revenues: list[float], market: float) -> float:
@@ -142,6 +148,9 @@ def _cut(cap: Capacity, mine: dict[str, Placement], t: int, excess: float) -> No
         if row.max_short_share < 1 and t >= inst.index(row.start) + row.grace_periods:
             needed = (1 - row.max_short_share) * inst.owed[at, t]
             slack *= min(1.0, max(0.0, float(by_site.sum()) - needed) / max(float(slack.sum()), TINY))
+        for limit in cap.directed.delivery_floors:
+            if c in limit.contracts and limit.gpus[t] > 0:
+                slack *= max(0.0, 1 - float(limit.gpus[t]) / max(float(placement.gpus[limit.cells, t].sum()), TINY))
         give[c] = np.divide(slack, by_site, out=np.zeros_like(slack), where=by_site > 0)
         usd[c] = float(inst.contract_price[at, t] * inst.hours[t] * slack.sum())
     share = min(1.0, excess / max(sum(usd.values()), TINY))
