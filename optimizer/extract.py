@@ -93,7 +93,7 @@ class Extract:
         """Whether GPUs are owed now and before; shape (contracts, T)."""
         inst = self.instance
         before = np.array([[inst.owed_before(c, t) for t in range(inst.T)] for c in inst.contracts]).reshape(inst.owed.shape)
-        started = np.array([c in inst.current for c in inst.contracts])
+        started = np.array([c in inst.current for c in inst.contracts], dtype=bool)
         return ((inst.owed > 0) & np.where(np.arange(inst.T) == 0, started[:, None], before > 0)).astype(float)
 
     @cached_property
