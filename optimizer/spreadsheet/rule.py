@@ -39,8 +39,15 @@ class RuleFailed(Exception):
 
 @dataclass(frozen=True)
 class Variant:
-    """How much of the rule is followed."""
+    """How much of the rule is followed.
 
+    Attributes:
+        directed_first: contracts whose deliveries a directive asks for come before all others.
+        prospects, installs, deliveries: whether there are any.
+        fleet: whether the fleet stays.
+    """
+
+    directed_first: bool = False
     prospects: bool = True
     installs: bool = True
     deliveries: bool = True
@@ -51,6 +58,7 @@ CUTS = (0.5, 0.5, 0.5, 0.5, 0.5, 1.0)
 """Shares of a customer's excess taken away, round by round: what it frees is sold, which lets it keep more."""
 VARIANTS = (
     Variant(),
+    Variant(directed_first=True),
     Variant(prospects=False),
     Variant(prospects=False, installs=False),
     Variant(prospects=False, installs=False, deliveries=False),
@@ -183,9 +191,11 @@ class Rule:
         inst = self.inst
         value = (inst.contract_price * inst.hours * inst.owed).sum(axis=1)
 
-        def key(c: str) -> tuple[bool, int, float]:
+        first = {c for limit in self.directed.delivery_floors for c in limit.contracts} if self.variant.directed_first else set()
+
+        def key(c: str) -> tuple[bool, bool, int, float]:
             row = inst.contract_rows[c]
-            return row.max_short_share >= 1, inst.index(row.start), -float(value[inst.contract_at[c]])
+            return c not in first, row.max_short_share >= 1, inst.index(row.start), -float(value[inst.contract_at[c]])
 
         return sorted((c for c in inst.contracts if c in contracts and inst.owed[inst.contract_at[c]].any()), key=key)
 
