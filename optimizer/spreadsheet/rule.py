@@ -56,6 +56,8 @@ class Variant:
 
 CUTS = (0.5, 0.5, 0.5, 0.5, 0.5, 1.0)
 """Shares of a customer's excess taken away, round by round: what it frees is sold, which lets it keep more."""
+MOST_CUT = 0.2
+"""Share of its GPUs that a prospect may lose to the limit on its customer's revenue; it is declined rather than lose more."""
 VARIANTS = (
     Variant(),
     Variant(directed_first=True),
@@ -109,22 +111,30 @@ def spreadsheet_plan(dataset: Dataset) -> Plan:
 
 
 def _settled(inst: Instance, variant: Variant) -> Decisions:
-    """Decisions of a variant, run again without a site of a contract while a customer can't be cut to its share because of its clusters."""
+    """Decisions of a variant.
+
+    It is run again without a site of a contract while a customer can't be cut to its share because of its clusters, then
+    without the prospect that the cut hurts most while one loses more than ``MOST_CUT``.
+    """
     rule = Rule(inst, variant)
     rule.firm()
     while True:
         trial = rule.copy()
         trial.rest()
         pair = trial.too_much()
-        if pair is None:
+        if pair is not None:
+            c, s = pair
+            rule.given_up[c] = rule.given_up.get(c, frozenset()) | {s}
+            if c in rule.placed:
+                again = Rule(inst, variant)
+                again.given_up = rule.given_up
+                again.firm()
+                rule = again
+            continue
+        hurt = trial.most_hurt()
+        if hurt is None:
             return trial.decisions()
-        c, s = pair
-        rule.given_up[c] = rule.given_up.get(c, frozenset()) | {s}
-        if c in rule.placed:
-            again = Rule(inst, variant)
-            again.given_up = rule.given_up
-            again.firm()
-            rule = again
+        rule.given_up[hurt] = frozenset(inst.sites)
 
 
 def _best(inst: Instance) -> tuple[Decisions, AuditReport, Extract]:
@@ -247,6 +257,16 @@ class Rule:
                     by_site = np.einsum("sgt,g->s", placement.gpus, inst.equivalent_matrix[inst.contract_at[c]])
                     found += [(float(by_site[i]), c, inst.sites[i]) for i in np.flatnonzero(by_site > 0).tolist()]
         return min(found)[1:] if found else None
+
+    def most_hurt(self) -> str | None:
+        """The prospect signed by choice that loses the largest share of what it is owed, if that is above ``MOST_CUT``."""
+        inst = self.inst
+        lost: dict[str, float] = {}
+        for c in sorted(self.found.signed.intersection(inst.prospects) - self.directed.signed):
+            placement, owed = self.placed[c], inst.owed[inst.contract_at[c]]
+            lost[c] = 1 - float(((placement.contract_gpus + placement.coming) * inst.hours).sum() / (owed * inst.hours).sum())
+        worst = max(lost, key=lambda c: lost[c], default=None)
+        return worst if worst is not None and lost[worst] > MOST_CUT else None
 
     def _sell(self) -> None:
         """Sell what is idle; cut customers above their share, and sell what that frees."""

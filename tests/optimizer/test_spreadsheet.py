@@ -201,6 +201,27 @@ def test_a_customer_is_cut_to_its_share() -> None:
     assert delivered(extract, "little") == [100] * 4
 
 
+@pytest.mark.parametrize(("price", "signed"), [(2.4, True), (2.6, False)])
+def test_a_prospect_that_its_customer_s_share_would_cut_by_more_than_a_fifth_is_declined(price: float, signed: bool) -> None:
+    extract = small(
+        contracts=[
+            {"contract_id": "one", "customer": "v"},
+            {"contract_id": "two", "customer": "w"},
+            {"contract_id": "wish", "customer": "u", "status": "prospect"},
+        ],
+        contract_prices=[
+            {"contract_id": "one", "usd_per_gpu_hour": 1},
+            {"contract_id": "two", "usd_per_gpu_hour": 1},
+            {"contract_id": "wish", "usd_per_gpu_hour": price},
+        ],
+        supply=[{"gen_id": "h100", "racks": 30}],
+        customer_revenue_share=0.5,
+    )
+    # Half of all revenue is what the two others bring, 200 USD an hour: 83 GPUs at 2.4 USD, 77 at 2.6 USD.
+    assert ("wish" in extract.decisions.signed) is signed
+    np.testing.assert_allclose(delivered(extract, "wish"), 200 / 2.4 if signed else 0, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("share", "revenues", "market", "level"),
     [(0.5, [200.0, 100.0], 0.0, 100.0), (0.4, [50.0, 40.0], 10.0, 20.0), (0.6, [30.0], 20.0, 30.0), (0.5, [9.0, 9.0], 0.0, 9.0)],
