@@ -61,9 +61,7 @@ def conflicts(inst: Instance, matrix: Matrix, control: Control, *, threads: int 
     if found.x is None:
         return ["no plan holds all directives, hard duties and limits; which of them conflict was not found in time"]
     values = found.x[matrix.shape[1] :]
-    return [
-        describe(inst, name, key, float(values[i] * scale)) for i, (name, key, _, scale) in enumerate(slacks) if values[i] > GIVES_WAY
-    ]
+    return [describe(inst, name, key, float(values[i] * scale)) for i, (name, key, _, scale) in enumerate(slacks) if values[i] > GIVES_WAY]
 
 
 def describe(inst: Instance, name: str, key: Index, amount: float) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,15 +87,15 @@ def decisions_from_plan(inst: Instance, tables: Mapping[str, pd.DataFrame]) -> D
         tables: plan tables of data.md.
     """
     found = no_decisions(inst)
-    for row in tables["racks"].itertuples():
+    for row in _rows(tables["racks"]):
         t = inst.index(row.period)
         if row.site_id in inst.site_at and row.gen_id in inst.gen_at and 0 <= t < inst.T:
             place = inst.site_at[row.site_id], inst.gen_at[row.gen_id], t
             found.installed[place], found.in_service[place] = row.installed, row.in_service
-    for row in tables["deliveries"].itertuples():
+    for row in _rows(tables["deliveries"]):
         if row.contract_id in inst.contract_at and row.site_id in inst.site_at and row.gen_id in inst.gen_at:
             found.deliveries[row.contract_id, row.site_id, row.gen_id, inst.index(row.period)] = float(row.gpus)
-    for row in tables["decisions"].itertuples():
+    for row in _rows(tables["decisions"]):
         t = inst.index(row.period)
         if row.kind == "sign" and row.id in inst.contract_at:
             found.signed.add(row.id)
@@ -105,6 +106,11 @@ def decisions_from_plan(inst: Instance, tables: Mapping[str, pd.DataFrame]) -> D
         elif row.kind == "retrofit" and row.id in inst.retrofit_rows:
             found.retrofits[row.id] = (t, float(row.mw))
     return found
+
+
+def _rows(table: pd.DataFrame) -> Iterator[Any]:
+    """Rows as named tuples, whose fields pandas can't type."""
+    return iter(table.itertuples(index=False))
 
 
 def start_vector(inst: Instance, matrix: Matrix, d: Decisions) -> Floats:

@@ -75,7 +75,7 @@ class Extract:
     @cached_property
     def short(self) -> Floats:
         """Contract GPUs owed and not delivered; shape (contracts, T)."""
-        return np.maximum(0.0, self.owed - self.contract_gpus.sum(axis=1))
+        return np.asarray(np.maximum(0.0, self.owed - self.contract_gpus.sum(axis=1)))
 
     @cached_property
     def moved(self) -> Floats:
@@ -94,7 +94,7 @@ class Extract:
         inst = self.instance
         before = np.array([[inst.owed_before(c, t) for t in range(inst.T)] for c in inst.contracts]).reshape(inst.owed.shape)
         started = np.array([c in inst.current for c in inst.contracts], dtype=bool)
-        return ((inst.owed > 0) & np.where(np.arange(inst.T) == 0, started[:, None], before > 0)).astype(float)
+        return np.asarray((inst.owed > 0) & np.where(np.arange(inst.T) == 0, started[:, None], before > 0), dtype=np.float64)
 
     @cached_property
     def paid_moves(self) -> Floats:

@@ -84,7 +84,7 @@ def formulate(instance: Instance, *, templated: bool = True) -> Formulation:
 
     Raises:
         BuildError: a constraint has not the rows that the data ask for.
-        DirectiveConflict: a directive asks for what is no decision.
+        DirectiveConflictError: a directive asks for what is no decision.
     """
     f = Formulation(instance)
     f.model.periods = pyo.RangeSet(0, instance.T - 1)

@@ -141,7 +141,9 @@ class Program:
         index = np.arange(len(cost), dtype=np.int32)
         self._h.changeColsCost(len(cost), index, np.ascontiguousarray(cost, dtype=float))
 
-    def solve(self, control: Control, *, method: str = "choose", start: Floats | None = None, on_improvement: Improvement | None = None) -> Solution:
+    def solve(
+        self, control: Control, *, method: str = "choose", start: Floats | None = None, on_improvement: Improvement | None = None
+    ) -> Solution:
         """Solve, from the last basis if there is one.
 
         Args:
@@ -194,7 +196,14 @@ class Program:
         kinds = highspy.HighsModelStatus
         if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
             return Solution(Outcome.INFEASIBLE, seconds=seconds)
-        stopped = (kinds.kTimeLimit, kinds.kInterrupt, kinds.kIterationLimit, kinds.kSolutionLimit, kinds.kObjectiveBound, kinds.kObjectiveTarget)
+        stopped = (
+            kinds.kTimeLimit,
+            kinds.kInterrupt,
+            kinds.kIterationLimit,
+            kinds.kSolutionLimit,
+            kinds.kObjectiveBound,
+            kinds.kObjectiveTarget,
+        )
         if status not in (kinds.kOptimal, *stopped):
             raise SolverError(f"HiGHS ended with {h.modelStatusToString(status)}")
         info, solution = h.getInfo(), h.getSolution()

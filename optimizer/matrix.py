@@ -152,7 +152,9 @@ def _rows_by_constraint(f: Formulation, entries: list[Any]) -> dict[str, tuple[I
     for name, rows in f.rows.items():
         if len(found[name]) != len(rows):
             missing = sorted(set(map(str, rows)) - set(map(str, index[name])))[:3]
-            raise BuildError(f"constraint {name}: {len(rows)} rows declared, {len(found[name])} in the matrix; missing {', '.join(missing)}")
+            raise BuildError(
+                f"constraint {name}: {len(rows)} rows declared, {len(found[name])} in the matrix; missing {', '.join(missing)}"
+            )
     return {name: (np.array(found[name], dtype=np.intp), index[name]) for name in f.rows}
 
 

@@ -18,7 +18,7 @@ from models.files import read_dataset
 from models.plan import DatasetRef, Plan, Seconds, Sizes, SolutionStatus, SolverInfo, StopReason, Summary, relative_gap, status_of
 from optimizer.audit import audit
 from optimizer.blocks.base import MILLION
-from optimizer.blocks.directives import DirectiveConflict
+from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.conflicts import conflicts
 from optimizer.decisions import Decisions, decisions_from_plan, decisions_of, start_vector
 from optimizer.extract import Extract
@@ -28,7 +28,8 @@ from optimizer.instance import Floats, Instance
 from optimizer.kpis import kpis
 from optimizer.matrix import Matrix, compile_matrix, sizes
 from optimizer.mps import duals_path, write_duals, write_model
-from optimizer.search import Event, NothingFeasible, Search
+from optimizer.search import Event, NothingFeasibleError, Search
+from optimizer.spreadsheet import greedy
 
 CONFLICT_SECONDS = 60.0
 """Time for naming the rules that conflict."""
@@ -112,7 +113,9 @@ def plan(
     """
     if not 0 <= gap < np.inf or not 0 < time_limit < np.inf:
         raise ValueError(f"gap must be at least 0 and time_limit above 0; found {gap} and {time_limit}")
-    planning = _Planning(gap, seed, threads or os.cpu_count() or 1, progress, Control(time.monotonic() + time_limit, stop or threading.Event()))
+    planning = _Planning(
+        gap, seed, threads or os.cpu_count() or 1, progress, Control(time.monotonic() + time_limit, stop or threading.Event())
+    )
     return planning.run(dataset if isinstance(dataset, Dataset) else Path(dataset), start, write_mps)
 
 
@@ -139,14 +142,16 @@ class _Planning:
         instance = Instance(dataset)
         try:
             matrix = self.matrix = compile_matrix(formulate(instance))
-        except DirectiveConflict as conflict:
+        except DirectiveConflictError as conflict:
             raise InfeasibleError([str(conflict)], self._summary(dataset, None)) from None
         self._clock("build", since)
         since = time.monotonic()
-        search = self.search = Search(instance, matrix, self.gap, self.control, self.threads, self.seed, report=self._report, began=self.began)
+        search = self.search = Search(
+            instance, matrix, self.gap, self.control, self.threads, self.seed, report=self._report, began=self.began
+        )
         try:
             search.run([start_vector(instance, matrix, d) for d in self._starts(instance, start)])
-        except NothingFeasible:
+        except NothingFeasibleError:
             self._tell("infeasible: looking for the rules that conflict")
             control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
             found = conflicts(instance, matrix, control, threads=self.threads, seed=self.seed)
@@ -162,7 +167,8 @@ class _Planning:
         return self._finish(dataset, instance, matrix, search.best)
 
     def _starts(self, instance: Instance, start: Plan | None) -> list[Decisions]:
-        return [decisions_from_plan(instance, start.tables)] if start is not None else []
+        given = [decisions_from_plan(instance, start.tables)] if start is not None else []
+        return [*given, greedy(instance)]
 
     def _finish(self, dataset: Dataset, instance: Instance, matrix: Matrix, x: Floats) -> Plan:
         self._tell("writing and auditing the plan")

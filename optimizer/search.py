@@ -46,7 +46,7 @@ class Event:
     bound_usd: float | None
 
 
-class NothingFeasible(Exception):
+class NothingFeasibleError(Exception):
     """The model has no solution, whatever the whole numbers."""
 
 
@@ -146,7 +146,7 @@ class Search:
             starts: solutions to start from; only their whole numbers count.
 
         Raises:
-            NothingFeasible: the relaxation, or the whole model, has no solution.
+            NothingFeasibleError: the relaxation, or the whole model, has no solution.
         """
         for start in starts:
             self.offer(start, "plan to start from")
@@ -165,7 +165,7 @@ class Search:
         found = program.solve(self.control, method=method)
         self.seconds["relax"] = time.monotonic() - began
         if found.outcome is Outcome.INFEASIBLE:
-            raise NothingFeasible
+            raise NothingFeasibleError
         if found.outcome is Outcome.OPTIMAL and found.row_dual is not None:
             self.relaxation, self.row_dual = found, found.row_dual
             self.certified = certified_bound(self.matrix, found.row_dual)
@@ -232,10 +232,9 @@ class Search:
         self.improvements: list[Floats] = []
         found = program.solve(self.control, start=self.best, on_improvement=improved)
         if found.outcome is Outcome.INFEASIBLE and self.best is None:
-            raise NothingFeasible
+            raise NothingFeasibleError
         for x in ([found.x] if found.x is not None else []) + self.improvements[::-1]:
             if self.offer(x, "branch and bound"):
                 break
         self.raise_bound(found.bound)
         self.log("end of search")
-

@@ -92,7 +92,7 @@ class Settler:
         """Contracts that the relaxation signs (nearly) in full; at last, all."""
         free = [j for j, _ in self._columns("sign") if self._free(j)]
         sure = {j: 1.0 for j in free if self.x[j] >= (0.5 if last else 1 - WHOLE)}
-        return sure or ({j: 0.0 for j in free} if last else {})
+        return sure or (dict.fromkeys(free, 0.0) if last else {})
 
     def _serving(self) -> Fix:
         """Sites that hold their cluster serve; of the rest, the weakest of each contract is dropped, or held to its cluster."""
@@ -146,7 +146,7 @@ class Settler:
         """One order per site: where the relaxation orders the smallest size or more in sum, in its heaviest period."""
         inst = self.inst
         orders: dict[str, list[tuple[int, float]]] = {}
-        megawatts = {key: mw for key, mw in self.matrix.values("retrofit_order_mw", self.x)}
+        megawatts = dict(self.matrix.values("retrofit_order_mw", self.x))
         for column, key in self._columns("retrofit_ordered"):
             if self._free(column):
                 orders.setdefault(key[0], []).append((column, megawatts.get(key, 0.0)))

@@ -176,7 +176,9 @@ class Formulation:
         """Add a part of an NPV term: discounted million USD per unit of each variable of a family."""
         values = np.asarray(coefficients, dtype=float)
         if values.shape != (len(self.variables[variable].index),):
-            raise BuildError(f"term {name} on {variable}: {values.shape[0]} coefficients for {len(self.variables[variable].index)} variables")
+            raise BuildError(
+                f"term {name} on {variable}: {values.shape[0]} coefficients for {len(self.variables[variable].index)} variables"
+            )
         self.terms.append(Term(name, variable, values))
 
     def constant(self, name: str, value: float) -> None:

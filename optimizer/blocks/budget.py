@@ -17,7 +17,7 @@ def declare(f: Formulation) -> None:
     total = np.cumsum(inst.budget) / MILLION
     keys = [(-1,), *periods] if periods else []
     f.variable("unspent_budget", keys, upper=[total[t] if t >= 0 else 0.0 for (t,) in keys])
-    f.param("budget", {t: inst.budget[t] / MILLION for (t,) in periods})
+    f.param("budget", {t: float(inst.budget[t]) / MILLION for (t,) in periods})
     f.param("rack_capital", {(g, t): inst.rack_usd[inst.gen_at[g], t] / MILLION for g in inst.gens for (t,) in periods})
     f.param("activation_capital", {s: inst.site_rows[s].activation_usd / MILLION for s in inst.candidates})
     f.param("block_capital", {b: inst.block_rows[b].capex_usd / MILLION for b in inst.buildable})
@@ -55,9 +55,7 @@ def capex_budget(m: Any, t: Any) -> Any:
         m.rack_capital[g, t] * m.installed[s, g, t] for s, g in m.racks_bought[t]
     ) - sum(m.block_capital[b] * (m.built[b, now] - m.built[b, before]) for b, now, before in m.blocks_paid[t]) - sum(
         m.activation_capital[s] * (m.open[s, t] - m.open[s, t - 1]) for s in m.candidate_sites[t]
-    ) - sum(
-        m.retrofit_fixed[s] * m.retrofit_ordered[s, t] + m.retrofit_per_mw[s] * m.retrofit_order_mw[s, t] for s in m.retrofit_sites[t]
-    )
+    ) - sum(m.retrofit_fixed[s] * m.retrofit_ordered[s, t] + m.retrofit_per_mw[s] * m.retrofit_order_mw[s, t] for s in m.retrofit_sites[t])
 
 
 BLOCK = Block("budget", declare, (capex_budget,))

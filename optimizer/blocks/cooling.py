@@ -189,8 +189,10 @@ def money(f: Formulation) -> None:
     """retrofits: the fixed cost of an order and the cost of its megawatts."""
     inst = f.instance
     orders = f.variables["retrofit_ordered"].index
-    f.term("retrofits", "retrofit_ordered", [-inst.retrofit_rows[s].fixed_usd * inst.disc[t] / MILLION for s, t in orders])
-    f.term("retrofits", "retrofit_order_mw", [-inst.retrofit_rows[s].usd_per_kw * 1000.0 * inst.disc[t] / MILLION for s, t in orders])
+    f.term("retrofits", "retrofit_ordered", [float(-inst.retrofit_rows[s].fixed_usd * inst.disc[t] / MILLION) for s, t in orders])
+    f.term(
+        "retrofits", "retrofit_order_mw", [float(-inst.retrofit_rows[s].usd_per_kw * 1000.0 * inst.disc[t] / MILLION) for s, t in orders]
+    )
 
 
 BLOCK = Block(

@@ -19,7 +19,7 @@ def declare(f: Formulation) -> None:
     most: dict[Index, float] = defaultdict(float)
     for c, i in inst.contract_at.items():
         for t in range(inst.T):
-            most[inst.contract_rows[c].customer, t] += inst.contract_price[i, t] * inst.hours[t] * inst.owed[i, t] / MILLION
+            most[inst.contract_rows[c].customer, t] += float(inst.contract_price[i, t] * inst.hours[t] * inst.owed[i, t]) / MILLION
     f.variable("revenue", index, upper=[most[key] for key in index])
     periods = share_periods(inst)
     customers: dict[int, list[str]] = {t: [] for t in periods}
@@ -30,16 +30,16 @@ def declare(f: Formulation) -> None:
     for g, k, t in f.variables["sold_tier"].index:
         if t in tiers:
             tiers[t].append((g, k))
-            market[g, k, t] = inst.market[g, k][0][t] * inst.hours[t] / MILLION
-    sold = {t: sum(market[g, k, t] * inst.market[g, k][1][t] for g, k in found) for t, found in tiers.items()}
+            market[g, k, t] = float(inst.market[g, k][0][t] * inst.hours[t]) / MILLION
+    sold = {t: sum(market[g, k, t] * float(inst.market[g, k][1][t]) for g, k in found) for t, found in tiers.items()}
     f.variable("revenue_total", [(t,) for t in periods], upper=[sold[t] + sum(most[u, t] for u in customers[t]) for t in periods])
     f.model.customer_share_most = pyo.Param(initialize=inst.settings.customer_revenue_share or 0.0)
     f.members("customers_in", customers)
     f.members("tiers_in", tiers, 2)
     f.param("tier_revenue", market)
     delivered = f.variables["delivered"]
-    c, _, g, t = columns_of(delivered, inst.contract_at, inst.site_at, inst.gen_at, None)
-    usd = inst.contract_price[c, t] * inst.hours[t] * inst.equivalent_matrix[c, g] / MILLION
+    contract, _, gen, period = columns_of(delivered, inst.contract_at, inst.site_at, inst.gen_at, None)
+    usd = inst.contract_price[contract, period] * inst.hours[period] * inst.equivalent_matrix[contract, gen] / MILLION
     groups: dict[Index, list[Index]] = {key: [] for key in index}
     rates = {}
     wanted = set(periods)

@@ -36,7 +36,10 @@ def declare(f: Formulation) -> None:
     f.param("gpus_per_rack", {g: row.gpus_per_rack for g, row in inst.gen_rows.items()})
     f.param("idle_gpus", {g: (1 - inst.settings.commissioning_share) * row.gpus_per_rack for g, row in inst.gen_rows.items()})
     f.param("owed_gpus", {(c, t): inst.owed[inst.contract_at[c], t] for c, t in owed})
-    f.param("short_most_gpus", {(c, t): inst.contract_rows[c].max_short_share * inst.owed[inst.contract_at[c], t] for c, t in short_limit_index(f)})
+    f.param(
+        "short_most_gpus",
+        {(c, t): inst.contract_rows[c].max_short_share * inst.owed[inst.contract_at[c], t] for c, t in short_limit_index(f)},
+    )
 
 
 def sellable_index(f: Formulation) -> list[Index]:
@@ -121,7 +124,9 @@ def money(f: Formulation) -> None:
     """contract_revenue and damages."""
     inst = f.instance
     c, _, g, t = columns_of(f.variables["delivered"], inst.contract_at, inst.site_at, inst.gen_at, None)
-    f.term("contract_revenue", "delivered", inst.contract_price[c, t] * inst.hours[t] * inst.equivalent_matrix[c, g] * inst.disc[t] / MILLION)
+    f.term(
+        "contract_revenue", "delivered", inst.contract_price[c, t] * inst.hours[t] * inst.equivalent_matrix[c, g] * inst.disc[t] / MILLION
+    )
     c, t = columns_of(f.variables["short"], inst.contract_at, None)
     damages = np.array([row.ld_usd_per_gpu_hour for row in inst.contract_rows.values()])
     f.term("damages", "short", -damages[c] * inst.hours[t] * inst.disc[t] / MILLION)

@@ -36,7 +36,7 @@ WIDTH = {
 """Parts of their index."""
 
 
-class DirectiveConflict(Exception):
+class DirectiveConflictError(Exception):
     """A directive asks for what no plan can hold; ``rows`` names the directives."""
 
     def __init__(self, rows: list[str], message: str) -> None:
@@ -125,7 +125,7 @@ def _refuse_the_impossible(inst: Instance, d: Directive, t: int, given: float) -
     """A directive that matches no decision must hold as it is.
 
     Raises:
-        DirectiveConflict: it does not.
+        DirectiveConflictError: it does not.
     """
     too_much = d.rule in (Rule.FIX, Rule.MAX) and given > d.value
     too_little = d.rule in (Rule.FIX, Rule.MIN) and given < d.value
@@ -133,7 +133,7 @@ def _refuse_the_impossible(inst: Instance, d: Directive, t: int, given: float) -
         when = "" if t == TIMELESS else f" in {inst.calendar.label(t)}"
         ids = ", ".join(x for x in (d.contract_id, d.site_id, d.gen_id, d.block_id) if x) or "everything"
         text = f"directive {d.row}: {d.rule.value} {d.decision.value} of {ids} to {d.value:g}{when}, where it can only be {given:g}"
-        raise DirectiveConflict([d.row], text)
+        raise DirectiveConflictError([d.row], text)
 
 
 def directive_index(f: Formulation, side: Rule) -> list[Index]:

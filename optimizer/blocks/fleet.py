@@ -101,13 +101,19 @@ def end_of_life(m: Any, s: Any, g: Any, t: Any) -> Any:
 def install_rate_index(f: Formulation) -> list[Index]:
     """Sites with a rate, in the periods in which they have rack variables."""
     inst = f.instance
-    return [(s, t) for s, row in inst.site_rows.items() if row.install_racks_per_period is not None for t in range(inst.T) if inst.gens_held(s, t)]
+    return [
+        (s, t)
+        for s, row in inst.site_rows.items()
+        if row.install_racks_per_period is not None
+        for t in range(inst.T)
+        if inst.gens_held(s, t)
+    ]
 
 
 def install_rate_rows(inst: Instance) -> int:
     """Periods with rack variables, of the sites with a rate."""
     limited = np.array([row.install_racks_per_period is not None for row in inst.site_rows.values()], dtype=bool)
-    return int(inst.held.any(axis=1)[limited].sum())
+    return int(np.asarray(inst.held.any(axis=1))[limited].sum())
 
 
 @constraint(8, over=install_rate_index, rows=install_rate_rows)

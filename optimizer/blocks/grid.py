@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from models.tables import GridLimit, GridNode
 from optimizer.blocks.base import MILLION, Block, Formulation, Index, columns_of, constraint
 from optimizer.instance import Instance
 
@@ -18,7 +19,7 @@ def declare(f: Formulation) -> None:
     f.param("overhead_mw", {s: inst.site_rows[s].overhead_mw for s in inst.candidates})
     opened = set(inst.candidates)
     constant = {z: sum(inst.site_rows[s].overhead_mw for s in below if s not in opened) for z, below in inst.sites_below.items()}
-    f.param("grid_room_mw", {(z, t): inst.grid_limits[z][t] - constant[z] for z, t in index})
+    f.param("grid_room_mw", {(z, t): float(inst.grid_limits[z][t]) - constant[z] for z, t in index})
     f.members("racks_below", {(z, t): [(s, g) for s in inst.sites_below[z] for g in inst.gens_held(s, t)] for z, t in index}, 2)
     f.members("candidates_below", {(z, t): [s for s in inst.sites_below[z] if s in opened] for z, t in index})
 
@@ -38,10 +39,10 @@ def grid_index(f: Formulation) -> list[Index]:
 
 def grid_rows(inst: Instance) -> int:
     """Periods from a node's first limit on in which a site at or under it has rack variables or a candidate's overhead."""
-    draws = inst.held.any(axis=1)
+    draws = np.asarray(inst.held.any(axis=1))
     for s in inst.candidates:
         draws[inst.site_at[s]] |= inst.site_rows[s].overhead_mw > 0
-    parent = dict(inst.dataset["grid_nodes"][["node_id", "parent_id"]].itertuples(index=False))
+    parent = {row.node_id: row.parent_id for row in inst.dataset.rows(GridNode)}
     below: dict[str, Any] = {}
     for s, i in inst.site_at.items():
         node = inst.site_rows[s].grid_node
@@ -49,7 +50,7 @@ def grid_rows(inst: Instance) -> int:
             below[node] = below.get(node, False) | draws[i]
             node = parent[node]
     first: dict[str, int] = {}
-    for row in inst.dataset["grid_limits"].itertuples():
+    for row in inst.dataset.rows(GridLimit):
         first[row.node_id] = min(first.get(row.node_id, inst.T), max(inst.index(row.from_period), 0))
     return int(sum(below[z][t:].sum() for z, t in first.items() if z in below))
 

@@ -65,7 +65,7 @@ def money(f: Formulation) -> None:
     """market_revenue."""
     inst = f.instance
     tiers = f.variables["sold_tier"].index
-    f.term("market_revenue", "sold_tier", [inst.market[g, k][0][t] * inst.hours[t] * inst.disc[t] / MILLION for g, k, t in tiers])
+    f.term("market_revenue", "sold_tier", [float(inst.market[g, k][0][t] * inst.hours[t] * inst.disc[t] / MILLION) for g, k, t in tiers])
 
 
 BLOCK = Block("market", declare, (market_balance,), money)

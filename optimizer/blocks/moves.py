@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
+from models.tables import CurrentDelivery
 from optimizer.blocks.base import MILLION, Block, Formulation, Index, constraint
 from optimizer.instance import Instance
 
@@ -70,11 +72,8 @@ def first_moves_index(f: Formulation) -> list[Index]:
 
 def first_moves_rows(inst: Instance) -> int:
     """Rows of current_deliveries.csv of contracts that are owed GPUs in the first period and pay for moves."""
-    table = inst.dataset["current_deliveries"]
-    counts = table.groupby("contract_id").size().to_dict()
-    return int(
-        sum(n for c, n in counts.items() if inst.owed[inst.contract_at[c], 0] > 0 and inst.contract_rows[c].move_usd_per_gpu > 0)
-    )
+    counts = Counter(row.contract_id for row in inst.dataset.rows(CurrentDelivery))
+    return int(sum(n for c, n in counts.items() if inst.owed[inst.contract_at[c], 0] > 0 and inst.contract_rows[c].move_usd_per_gpu > 0))
 
 
 @constraint(15, over=first_moves_index, rows=first_moves_rows)

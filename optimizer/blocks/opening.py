@@ -131,8 +131,19 @@ def money(f: Formulation) -> None:
     )
     f.constant("lease", -firm / MILLION)
     family = f.variables["built"].index
-    f.term("lease", "built", [-per_mw[b] * inst.block_rows[b].it_mw * inst.disc[t] / MILLION if t >= inst.buildable[b][0] else 0.0 for b, t in family])
-    f.term("block_capex", "built", [-inst.block_rows[b].capex_usd * _step(inst, t, inst.block_rows[b].lead_periods, inst.buildable[b][0]) / MILLION for b, t in family])
+    f.term(
+        "lease",
+        "built",
+        [float(-per_mw[b] * inst.block_rows[b].it_mw * inst.disc[t] / MILLION) if t >= inst.buildable[b][0] else 0.0 for b, t in family],
+    )
+    f.term(
+        "block_capex",
+        "built",
+        [
+            -inst.block_rows[b].capex_usd * _step(inst, t, inst.block_rows[b].lead_periods, inst.buildable[b][0]) / MILLION
+            for b, t in family
+        ],
+    )
     f.term("activation", "open", [-inst.site_rows[s].activation_usd * _step(inst, t, 0, 0) / MILLION for s, t in f.variables["open"].index])
 
 

@@ -20,7 +20,9 @@ def declare(f: Formulation) -> None:
     old: list[Index] = []
     racks: list[float] = []
     for s, g in inst.held_pairs:
-        new += [(s, g, t) for t in np.flatnonzero(inst.may_install[inst.site_at[s], inst.gen_at[g]]).tolist() if inst.residual_usd(g, t) > 0]
+        new += [
+            (s, g, t) for t in np.flatnonzero(inst.may_install[inst.site_at[s], inst.gen_at[g]]).tolist() if inst.residual_usd(g, t) > 0
+        ]
         for since, count in inst.cohorts.get((s, g), []):
             if inst.residual_usd(g, since) > 0:
                 old.append((s, g, since))

@@ -15,12 +15,12 @@ def declare(f: Formulation) -> None:
     inst = f.instance
     pairs = inst.choice_pairs
     f.variable("serve", pairs, upper=1.0, integer=True)
-    f.param("fits_gpus", {(c, s, t): inst.fits[c, s][t] for c, s, t in serving_index(f)})
+    f.param("fits_gpus", {(c, s, t): float(inst.fits[c, s][t]) for c, s, t in serving_index(f)})
     f.param("cluster_gpus", {c: row.min_cluster_gpus for c, row in inst.contract_rows.items()})
     f.param("most_sites", {c: row.max_sites for c, row in inst.contract_rows.items() if row.max_sites is not None})
     f.members("sites_of", {c: [s for d, s in pairs if d == c] for c in inst.contracts})
     f.members("clique", {(c, i): clique for c, i, clique in cliques(inst)})
-    f.param("open_gpus", {(c, s, t): inst.fits[c, s][t] for c, s, t in open_delivery_index(f)})
+    f.param("open_gpus", {(c, s, t): float(inst.fits[c, s][t]) for c, s, t in open_delivery_index(f)})
 
 
 def serving_index(f: Formulation) -> list[Index]:
@@ -62,9 +62,7 @@ def max_sites(m: Any, c: Any) -> Any:
     return sum(m.serve[c, s] for s in m.sites_of[c]) <= m.most_sites[c]
 
 
-@constraint(
-    13, over=lambda f: f.instance.choice_pairs, rows=lambda inst: sum(1 for c, _ in inst.pairs if inst.has_site_choice(c))
-)
+@constraint(13, over=lambda f: f.instance.choice_pairs, rows=lambda inst: sum(1 for c, _ in inst.pairs if inst.has_site_choice(c)))
 def serving_signed(m: Any, c: Any, s: Any) -> Any:
     """Only contracts in force are served (0 or 1).
 
@@ -185,6 +183,4 @@ def money(f: Formulation) -> None:
     f.term("serving_costs", "delivered", -costs[i, j] * inst.hours[t] * inst.equivalent_matrix[i, g] * inst.disc[t] / MILLION)
 
 
-BLOCK = Block(
-    "serving", declare, (serving_size, max_sites, serving_signed, min_cluster, distance, open_serving, open_delivery), money
-)
+BLOCK = Block("serving", declare, (serving_size, max_sites, serving_signed, min_cluster, distance, open_serving, open_delivery), money)

@@ -42,7 +42,9 @@ def supply(m: Any, g: Any, t: Any) -> Any:
 
     unused[g,t] = unused[g,t-1] + supply[g,t] - sum of n[s,g,t] over s, unused >= 0
     """
-    return m.unused_supply[g, t] == m.unused_supply[g, t - 1] + m.allocation[g, t] - sum(m.installed[s, g, t] for s in m.sites_holding[g, t])
+    return m.unused_supply[g, t] == m.unused_supply[g, t - 1] + m.allocation[g, t] - sum(
+        m.installed[s, g, t] for s in m.sites_holding[g, t]
+    )
 
 
 BLOCK = Block("supply", declare, (supply,))

@@ -50,7 +50,7 @@ def water_rows(inst: Instance) -> int:
     """Periods with rack variables, of the sites with a limit and a water use."""
     table = inst.dataset["sites"]
     thirsty = (table["water_limit_m3_per_period"].notna() & (table["wue_l_per_kwh"] > 0)).to_numpy()
-    return int(inst.held.any(axis=1)[thirsty].sum())
+    return int(np.asarray(inst.held.any(axis=1))[thirsty].sum())
 
 
 @constraint(17, over=water_index, rows=water_rows)

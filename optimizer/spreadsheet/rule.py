@@ -25,7 +25,7 @@ NAME = "spreadsheet rule"
 VERSION = "1"
 
 
-class RuleFailed(Exception):
+class RuleFailedError(Exception):
     """The rule found no plan that passes its audit.
 
     Attributes:
@@ -83,13 +83,13 @@ def spreadsheet_plan(dataset: Dataset) -> Plan:
     """The plan of the rule, audited; it has no bound.
 
     Raises:
-        RuleFailed: no variant of the rule passes the audit.
+        RuleFailedError: no variant of the rule passes the audit.
     """
     began = time.monotonic()
     instance = Instance(dataset)
     _, report, extract = _best(instance)
     if not report.passed:
-        raise RuleFailed([v.message for v in report.violations[:5]])
+        raise RuleFailedError([v.message for v in report.violations[:5]])
     summary = Summary(
         dataset=DatasetRef(name=dataset.name, sha256=dataset.sha256),
         status=SolutionStatus.FEASIBLE,

@@ -15,7 +15,7 @@ from models.plan import SolutionStatus
 from optimizer.audit import audit
 from optimizer.extract import Extract
 from optimizer.instance import Instance
-from optimizer.spreadsheet import RuleFailed, greedy, spreadsheet_plan
+from optimizer.spreadsheet import RuleFailedError, greedy, spreadsheet_plan
 from optimizer.spreadsheet.selling import share_level
 from tests.factories import small_dataset
 from tests.generator import random_dataset
@@ -298,7 +298,7 @@ def test_directives_are_followed(directive: dict[str, Any], expected: list[float
 
 def test_a_duty_that_cannot_be_held_is_named() -> None:
     dataset = small_dataset(contracts=[{"contract_id": "c", "max_short_share": 0.1}], supply=[{"gen_id": "h100", "racks": 5}])
-    with pytest.raises(RuleFailed, match="short_limit") as failed:
+    with pytest.raises(RuleFailedError, match="short_limit") as failed:
         spreadsheet_plan(dataset)
     assert any("contract_id c" in text for text in failed.value.violations)
     assert greedy(Instance(dataset)).in_service.shape == (2, 1, 4), "the best attempt is there nonetheless"
@@ -321,7 +321,7 @@ def violations(seed: int) -> list[str]:
     """What the rule's plan of a random dataset violates, in words."""
     try:
         plan = spreadsheet_plan(random_dataset(seed))
-    except RuleFailed as failed:
+    except RuleFailedError as failed:
         return failed.violations
     assert plan.summary.audit is not None
     assert plan.summary.audit.passed
