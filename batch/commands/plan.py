@@ -104,12 +104,12 @@ def run(options: Options, errors: Console) -> Outcome:
 
 def _baseline(dataset: Dataset, progress: SearchProgress) -> Plan | None:
     """The plan of the spreadsheet rule; None, and a warning, where the rule finds none."""
-    from optimizer.spreadsheet import RuleFailed, spreadsheet_plan
+    from optimizer.spreadsheet import RuleFailedError, spreadsheet_plan
 
     progress.phase("spreadsheet rule, as the baseline")
     try:
         return spreadsheet_plan(dataset)
-    except RuleFailed as error:
+    except RuleFailedError as error:
         progress.warn("no baseline: the spreadsheet rule finds no plan; " + "; ".join(error.violations))
         return None
 

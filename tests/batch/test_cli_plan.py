@@ -151,7 +151,7 @@ def test_a_rule_that_finds_no_plan_is_no_reason_to_fail(
     wattplan: Wattplan, kernel: Any, template_folder: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def rule(dataset: Dataset) -> Plan:
-        raise spreadsheet.RuleFailed(["retrofit of prairie-1 in 2026-Q1: 2 MW short"])
+        raise spreadsheet.RuleFailedError(["retrofit of prairie-1 in 2026-Q1: 2 MW short"])
 
     kernel(lambda dataset, **_: plan_of(dataset))
     monkeypatch.setattr(spreadsheet, "spreadsheet_plan", rule)
