@@ -143,7 +143,7 @@ class _Planning:
         try:
             matrix = self.matrix = compile_matrix(formulate(instance))
         except DirectiveConflictError as conflict:
-            raise InfeasibleError([str(conflict)], self._summary(dataset, None)) from None
+            raise InfeasibleError([str(conflict)], self._summary(dataset, None, infeasible=True)) from None
         self._clock("build", since)
         since = time.monotonic()
         search = self.search = Search(
@@ -155,7 +155,7 @@ class _Planning:
             self._tell("infeasible: looking for the rules that conflict")
             control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
             found = conflicts(instance, matrix, control, threads=self.threads, seed=self.seed)
-            raise InfeasibleError(found, self._summary(dataset, None)) from None
+            raise InfeasibleError(found, self._summary(dataset, None, infeasible=True)) from None
         self.seconds["relax"] = search.seconds.get("relax", 0.0)
         self.seconds["search"] = time.monotonic() - since - self.seconds["relax"]
         if mps is not None:
@@ -187,7 +187,7 @@ class _Planning:
         events = self.search.events if self.search is not None else []
         return Plan(summary, tables, pd.DataFrame([vars(event) for event in events], columns=["seconds", "phase", "npv_usd", "bound_usd"]))
 
-    def _summary(self, dataset: Dataset, extract: Extract | None) -> Summary:
+    def _summary(self, dataset: Dataset, extract: Extract | None, infeasible: bool = False) -> Summary:
         search = self.search
         npv = extract.npv_usd if extract is not None else None
         bound = certified = None
@@ -196,7 +196,6 @@ class _Planning:
         if search is not None and np.isfinite(search.certified):
             certified = -search.certified * MILLION
         gap = relative_gap(bound, npv) if bound is not None and npv is not None else None
-        infeasible = extract is None and not (search is not None and search.bound > -np.inf)
         return Summary(
             dataset=DatasetRef(name=dataset.name, sha256=dataset.sha256),
             status=SolutionStatus.INFEASIBLE if infeasible else (status_of(gap, self.gap) if gap is not None else SolutionStatus.FEASIBLE),

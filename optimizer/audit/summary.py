@@ -50,7 +50,10 @@ def _terms(money: Money, summary: Summary, findings: Findings) -> None:
 
 
 def _bounds(summary: Summary, npv: float, findings: Findings) -> None:
-    """Bounds are not below NPV, the certified one not below the other, and gaps and status follow from them."""
+    """Bounds are not below NPV, the certified one not below the other, and gaps and status follow from them.
+
+    A plan that claims no more than to be feasible may be without a bound: a rule has none, and time may end before one is known.
+    """
     status = summary.status
     if status is SolutionStatus.INFEASIBLE:
         findings.wrong("status", 0, {"key": "status"}, "a plan with tables and NPV has the status infeasible.")
@@ -60,7 +63,8 @@ def _bounds(summary: Summary, npv: float, findings: Findings) -> None:
     ):
         if bound is None or gap is None:
             missing = key if bound is None else key.replace("bound", "gap").replace("_usd", "")
-            if key == "bound_usd" or (bound is None) != (gap is None):
+            claimed = key == "bound_usd" and status is not SolutionStatus.FEASIBLE
+            if claimed or (bound is None) != (gap is None):
                 findings.wrong("bound", 0, {"key": missing}, f"the summary has no {missing}.")
             continue
         findings.at_least("bound", 0, f"{key} of the summary", [bound], [npv], {"key": [key]}, "USD")
