@@ -62,7 +62,8 @@ def command_line(*arguments: object) -> list[str]:
 
 def process_environment() -> dict[str, str]:
     """Environment in which the command finds the project, from any folder."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 @pytest.fixture
