@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
-from rich.console import Console
 
 from batch.commands.failures import command_error, program_error
 from batch.commands.interrupt import raise_on_termination
@@ -93,11 +92,12 @@ def plan(
 ) -> Outcome:
     """Find the plan with the highest net present value. Ctrl-C stops and writes the best plan so far."""
     from batch.commands import plan as command
+    from batch.progress import ErrorConsole
 
     options = command.Options(
         dataset, output, gap, directives, time_limit, threads, seed, start, baseline is not None, write_mps, quiet,
     )  # fmt: skip
-    return command.run(options, Console(stderr=True))
+    return command.run(options, ErrorConsole())
 
 
 @app.command()

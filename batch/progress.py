@@ -35,6 +35,17 @@ def percent(share: float | None) -> str:
     return f"{value:.2f} %" if value >= 0.1 or value == 0 else f"{value:.2g} %"
 
 
+class ErrorConsole(Console):
+    """Console on stderr. When its reader is gone it goes quiet, where rich would end the process."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True)
+
+    def on_broken_pipe(self) -> None:
+        """Write nothing more."""
+        self.quiet = True
+
+
 class SearchProgress:
     """Shows what the search is doing; called with each report of the kernel, from any thread.
 
@@ -54,10 +65,10 @@ class SearchProgress:
         self._phase = "starting"
         self._logged: tuple[str, float | None, float | None] = ("", None, None)
         self._logged_at = 0.0
-        live = console.is_terminal and not quiet
-        self._live = Live(console=console, get_renderable=self._view, refresh_per_second=4, transient=True) if live else None
         self._spinner = Spinner("dots")
         self._mute = False
+        live = console.is_terminal and not quiet
+        self._live = Live(console=console, get_renderable=self._view, refresh_per_second=4, transient=True) if live else None
 
     def __enter__(self) -> SearchProgress:
         if self._live is not None:
