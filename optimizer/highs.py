@@ -20,6 +20,8 @@ from optimizer.instance import Floats
 from optimizer.matrix import Ints, Matrix
 
 VERSION: str = highspy.Highs().version()
+AUDITED = 1e-7
+"""Primal feasibility that still passes the audit, for plans whose figures HiGHS can't make more exact."""
 EXACT = 1e-9
 """Primal feasibility asked of linear programmes whose solutions become plans (the audit allows 1e-6)."""
 

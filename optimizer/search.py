@@ -21,7 +21,8 @@ import numpy as np
 
 from models.plan import SMALLEST_GAP, relative_gap
 from optimizer.blocks.base import MILLION
-from optimizer.highs import EXACT, Control, Outcome, Program, Solution, certified_bound
+from optimizer.highs import AUDITED, EXACT, Control, Outcome, Program, Solution, certified_bound
+from optimizer.improve import SiteSearch
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
 from optimizer.rounding import whole_racks
@@ -32,6 +33,10 @@ SMALL = 40_000
 """Nonzeros up to which HiGHS alone is the better search."""
 WHOLE = 1e-6
 """Distance from a whole number below which a value counts as one."""
+RACKS_COST = 1e-3
+"""Share of NPV that whole racks are allowed to cost when relaxed sites are judged good enough."""
+RACKS_SECONDS = 45.0
+"""Longest time for one search for whole racks."""
 YES_OR_NO = ("sign", "open", "built", "retrofit_ordered", "serve")
 """Families of binary variables."""
 
@@ -98,9 +103,10 @@ class Search:
         """Whether the gap asked for is proven, or time is up."""
         return self.reached <= max(self.gap, SMALLEST_GAP) or self.control.over
 
-    def log(self, phase: str) -> None:
-        """Add an event."""
-        npv = None if self.best is None else -self.best_objective * MILLION
+    def log(self, phase: str, claimed: float = np.inf) -> None:
+        """Add an event; ``claimed`` is the objective of a solution that is not made exact yet."""
+        best = min(self.best_objective, claimed)
+        npv = -best * MILLION if np.isfinite(best) else None
         bound = -self.bound * MILLION if np.isfinite(self.bound) else None
         event = Event(time.monotonic() - self.began, phase, npv, bound)
         self.events.append(event)
@@ -127,15 +133,16 @@ class Search:
     def exact(self, x: Floats) -> Floats | None:
         """The best solution with these whole numbers: they are fixed and the rest is solved again; None if there is none."""
         whole = np.flatnonzero(self.matrix.integer)
-        program = Program(self.matrix, threads=self.threads, seed=self.seed, feasibility=EXACT)
         values = np.round(x[whole])
-        program.bound(whole, values, values)
-        found = program.solve(Control())
-        if found.outcome is not Outcome.OPTIMAL or found.x is None:
-            return None
-        result = found.x.copy()
-        result[whole] = values
-        return np.clip(result, self.matrix.lower, self.matrix.upper)
+        for feasibility in (EXACT, AUDITED):
+            program = Program(self.matrix, threads=self.threads, seed=self.seed, feasibility=feasibility)
+            program.bound(whole, values, values)
+            found = program.solve(Control())
+            if found.outcome is Outcome.OPTIMAL and found.x is not None:
+                result = np.clip(found.x, self.matrix.lower, self.matrix.upper)
+                result[whole] = values
+                return np.asarray(result)
+        return None
 
     # phases ------------------------------------------------------------------------------------
 
@@ -184,15 +191,26 @@ class Search:
         if found is None or found.x is None:
             return
         self.log("yes or no settled")
-        rounded = whole_racks(self.instance, self.matrix, found.x)
-        self.offer(rounded, "whole racks")
+        self.racks(found.x)
         if not self.done:
-            self.racks(found.x)
+            self.improve(program, found)
+
+    def improve(self, program: Program, found: Solution) -> None:
+        """Better sites by relaxations, then racks again."""
+        until = self.control.until(0.75 * self.control.remaining)
+        target = max(self.gap - RACKS_COST, 0.5 * self.gap)
+        near = SiteSearch(self.instance, self.matrix, program, found, until, self.seed)
+        better = near.run(lambda value: (value - self.bound) / abs(value) <= target if value else True, self.log)
+        if better is not found and better.x is not None:
+            self.racks(better.x)
 
     def racks(self, x: Floats) -> None:
         """Whole racks within floor and ceiling of the relaxed fleet, all yes-or-no decisions fixed."""
+        self.offer(whole_racks(self.instance, self.matrix, x), "whole racks")
+        if self.done:
+            return
         for around in (1.0, 3.0):
-            if self._improve(self._restricted(x, around), "racks", min(60.0, self.control.remaining / 3)):
+            if self._improve(self._restricted(x, around), "racks", min(RACKS_SECONDS, self.control.remaining / 2)):
                 break
 
     def _restricted(self, x: Floats, around: float) -> Matrix:
@@ -211,7 +229,7 @@ class Search:
     def _improve(self, near: Matrix, phase: str, seconds: float) -> bool:
         """HiGHS on a restriction of the model, from the best solution if it lies there; its bound is not one of the whole model."""
         program = Program(near, integer=True, threads=self.threads, seed=self.seed)
-        program.option("mip_rel_gap", 1e-4)
+        program.option("mip_rel_gap", 3e-4)
         inside = self.best is not None and bool(((self.best >= near.lower - WHOLE) & (self.best <= near.upper + WHOLE)).all())
         found = program.solve(self.control.until(seconds), start=self.best if inside else None)
         return found.x is not None and self.offer(found.x, phase)
@@ -227,7 +245,7 @@ class Search:
             self.raise_bound(bound)
             if objective < self.best_objective - 1e-9:
                 self.improvements.append(x)
-            self.log("branch and bound")
+            self.log("branch and bound", claimed=objective)
 
         self.improvements: list[Floats] = []
         found = program.solve(self.control, start=self.best, on_improvement=improved)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -50,13 +50,20 @@ def best_sites(inst: Instance, c: str, weight: dict[str, float]) -> list[str]:
 
 
 def choose_sites(
-    inst: Instance, matrix: Matrix, program: Program, relaxed: Solution, control: Control, log: Callable[[str], None]
+    inst: Instance,
+    matrix: Matrix,
+    program: Program,
+    relaxed: Solution,
+    control: Control,
+    log: Callable[[str], None],
+    contracts: Sequence[str] | None = None,
 ) -> Solution | None:
     """Restrict each contract to a set of sites that may serve it together.
 
     Args:
         program: the relaxation, warm; its bounds on ``serve`` are tightened.
         relaxed: its solution.
+        contracts: whose sites to choose; all with a choice, if not given.
 
     Returns:
         The solution of the restricted relaxation; None when time is up.
@@ -64,7 +71,7 @@ def choose_sites(
     first, index = matrix.columns["serve"]
     at = {pair: first + i for i, pair in enumerate(index)}
     found = relaxed
-    for c in order(inst):
+    for c in order(inst) if contracts is None else [c for c in order(inst) if c in contracts]:
         if control.over or found.x is None:
             return None
         sites = inst.sites_of_choice(c)
