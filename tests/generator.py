@@ -193,7 +193,7 @@ def _sites(d: _Draw) -> None:
         {"site_id": last, "min_mw": d.pick(0.05, 0.3), "max_mw": round(0.06 * d.whole(5, 9), 3), "fixed_usd": 5_000, "usd_per_kw": d.pick(5, 20) if cheap else d.pick(20, 200),
          "lead_periods": 1 if cheap else d.whole(0, 2)},
     ]  # fmt: skip
-    if cheap:
+    if cheap and d.candidate > 2:
         d.tables["retrofits"].append(
             {
                 "site_id": "s2",
@@ -226,7 +226,7 @@ def _grid(d: _Draw) -> None:
 def _contract(d: _Draw, i: int) -> None:
     """c0 runs from the start and may use old racks; c1 moves at a price; c2 may be a hard duty; the last two are prospects."""
     c, candidate = f"c{i}", f"s{d.candidate}"
-    start = 0 if i == 0 else d.whole(0, 2)
+    start = 0 if i == 0 else d.whole(0, min(2, d.periods - 4))
     highest = d.whole(40, 90) if d.chance(0.4) else d.whole(90, 200)
     cluster = d.pick(0.45, 0.5) if "cluster" in d.themes else d.pick(0.2, 0.5)
     duty = i == 2 and "duty" in d.themes
