@@ -20,7 +20,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
@@ -32,7 +32,9 @@ import numpy as np
 import pyscipopt
 
 from models.dataset import Dataset
+from models.faults import DatasetError
 from optimizer import plan
+from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.highs import EXACT, Control, Program
 from optimizer.matrix import Matrix
 from tests.generator import random_dataset
@@ -88,9 +90,12 @@ def verdict(answer: Answer, exact: float, best: float) -> str:
 
 
 def one(size: str, seed: int, seconds: float) -> list[Row]:
-    """All solvers on one dataset."""
-    dataset = random_dataset(seed, **SIZES[size])
-    m = compiled(dataset)
+    """All solvers on one dataset; a directive that no decision can meet leaves nothing to solve."""
+    try:
+        dataset = random_dataset(seed, **SIZES[size])
+        m = compiled(dataset)
+    except (DatasetError, DirectiveConflictError) as error:
+        return [dict.fromkeys(COLUMNS, "") | {"size": size, "seed": seed, "solver": "none", "verdict": f"no model: {error}"}]
     answers = {
         "plan": by_plan(dataset, seconds),
         "scip": solve_scip(m, seconds),
@@ -111,9 +116,8 @@ def one(size: str, seed: int, seconds: float) -> list[Row]:
     ]
 
 
-def all_rows(size: str, seeds: Iterable[int], seconds: float) -> list[Row]:
-    """Rows of all datasets; a process that dies costs its dataset only."""
-    rows: list[Row] = []
+def all_rows(size: str, seeds: Iterable[int], seconds: float) -> Iterator[list[Row]]:
+    """Rows of one dataset after the other; a process that dies costs its dataset only."""
     pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
     for seed in seeds:
         try:
@@ -121,11 +125,10 @@ def all_rows(size: str, seeds: Iterable[int], seconds: float) -> list[Row]:
         except BrokenProcessPool:
             found = [dict.fromkeys(COLUMNS, "") | {"size": size, "seed": seed, "solver": "?", "verdict": "the process died"}]
             pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-        rows += found
         odd = [f"{row['solver']}: {row['verdict']}" for row in found if row["verdict"] != "right"]
-        sys.stderr.write(f"{seed} {'; '.join(odd) or 'all right'}\n")
+        sys.stderr.write(f"{size} {seed} {'; '.join(odd) or 'all right'}\n")
+        yield found
     pool.shutdown()
-    return rows
 
 
 def report(rows: list[Row]) -> str:
@@ -174,12 +177,18 @@ def main() -> None:
     if given.add and table.exists():
         with table.open(newline="") as file:
             rows = [dict(row) for row in csv.DictReader(file)]
-    rows += all_rows(given.size, range(given.first, given.first + given.count), given.seconds)
+    for found in all_rows(given.size, range(given.first, given.first + given.count), given.seconds):
+        rows += found
+        write(rows, table, given.out / "DIFFERENTIAL.md")
+
+
+def write(rows: list[Row], table: Path, text: Path) -> None:
+    """Write table and report; after every dataset, so that a run that is ended early is not lost."""
     with table.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    (given.out / "DIFFERENTIAL.md").write_text(report(rows))
+    text.write_text(report(rows))
 
 
 if __name__ == "__main__":
