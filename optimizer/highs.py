@@ -138,10 +138,11 @@ class Program:
         index = np.ascontiguousarray(columns, dtype=np.int32)
         self._h.changeColsBounds(len(index), index, np.ascontiguousarray(lower, dtype=float), np.ascontiguousarray(upper, dtype=float))
 
-    def cost(self, cost: Floats) -> None:
-        """Change the costs of all columns."""
-        index = np.arange(len(cost), dtype=np.int32)
-        self._h.changeColsCost(len(cost), index, np.ascontiguousarray(cost, dtype=float))
+    def bound_rows(self, rows: Ints, lower: Floats, upper: Floats) -> None:
+        """Change limits of rows; the basis is kept."""
+        if len(rows):
+            index = np.ascontiguousarray(rows, dtype=np.int32)
+            self._h.changeRowsBounds(len(index), index, np.ascontiguousarray(lower, dtype=float), np.ascontiguousarray(upper, dtype=float))
 
     def solve(
         self, control: Control, *, method: str = "choose", start: Floats | None = None, on_improvement: Improvement | None = None

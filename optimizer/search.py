@@ -25,7 +25,7 @@ from optimizer.highs import AUDITED, EXACT, Control, Outcome, Program, Solution,
 from optimizer.improve import SiteSearch
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
-from optimizer.rounding import whole_racks
+from optimizer.rounding import RackDive
 from optimizer.settle import Settler
 from optimizer.sites import choose_sites
 
@@ -188,10 +188,10 @@ class Search:
         found = choose_sites(self.instance, self.matrix, program, self.relaxation, self.control, self.log)
         if found is not None:
             found = Settler(self.instance, self.matrix, program, found, self.control, self.log).run()
-        if found is None or found.x is None:
+        if found is None:
             return
         self.log("yes or no settled")
-        self.racks(found.x)
+        self.racks(program, found)
         if not self.done:
             self.improve(program, found)
 
@@ -201,17 +201,22 @@ class Search:
         target = max(self.gap - RACKS_COST, 0.5 * self.gap)
         near = SiteSearch(self.instance, self.matrix, program, found, until, self.seed)
         better = near.run(lambda value: (value - self.bound) / abs(value) <= target if value else True, self.log)
-        if better is not found and better.x is not None:
-            self.racks(better.x)
+        if better is not found:
+            self.racks(program, better)
 
-    def racks(self, x: Floats) -> None:
-        """Whole racks within floor and ceiling of the relaxed fleet, all yes-or-no decisions fixed."""
-        self.offer(whole_racks(self.instance, self.matrix, x), "whole racks")
-        if self.done:
+    def racks(self, program: Program, found: Solution) -> None:
+        """Whole racks by a dive, then what HiGHS finds around them; all yes-or-no decisions stay fixed."""
+        if found.x is None:
             return
-        for around in (1.0, 3.0):
-            if self._improve(self._restricted(x, around), "racks", min(RACKS_SECONDS, self.control.remaining / 2)):
-                break
+        lower, upper = program.lower.copy(), program.upper.copy()
+        whole = RackDive(self.instance, self.matrix, program, found, self.control).run()
+        every = np.arange(self.matrix.shape[1])
+        program.bound(every, lower, upper)
+        if whole is not None and whole.x is not None:
+            self.offer(whole.x, "whole racks")
+        if not self.done:
+            around = self.best if whole is not None and self.best is not None else found.x
+            self._improve(self._restricted(around, 1.0 if whole is not None else 3.0), "racks", min(RACKS_SECONDS, self.control.remaining / 2))
 
     def _restricted(self, x: Floats, around: float) -> Matrix:
         """The model with yes-or-no decisions fixed as in x and racks within ``around`` of it."""

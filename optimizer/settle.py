@@ -63,7 +63,7 @@ class Settler:
         return self.found
 
     def _apply(self, fixes: Fix) -> bool:
-        """Fix columns and solve again; a set that can't be held is tried one by one, each the other way round if need be."""
+        """Fix columns and solve again; a set that can't be held is halved, a single one is turned the other way round."""
         columns = np.array(list(fixes), dtype=np.intp)
         values = np.array(list(fixes.values()))
         before = self.program.lower[columns].copy(), self.program.upper[columns].copy()
@@ -75,7 +75,8 @@ class Settler:
                 self.program.bound(columns, 1.0 - values, 1.0 - values)
                 after = self.program.solve(self.control, method="simplex")
             else:
-                return all(self._apply({column: value}) for column, value in fixes.items())
+                items, middle = list(fixes.items()), len(fixes) // 2
+                return self._apply(dict(items[:middle])) and self._apply(dict(items[middle:]))
         if after.outcome is not Outcome.OPTIMAL or after.x is None:
             return False
         self.found = after
@@ -146,10 +147,12 @@ class Settler:
         """One order per site: where the relaxation orders the smallest size or more in sum, in its heaviest period."""
         inst = self.inst
         orders: dict[str, list[tuple[int, float]]] = {}
+        top = dict(zip(self.matrix.columns["retrofit_order_mw"][1], self.matrix.upper[self.matrix.of("retrofit_order_mw")].tolist(), strict=True))
         megawatts = dict(self.matrix.values("retrofit_order_mw", self.x))
         for column, key in self._columns("retrofit_ordered"):
             if self._free(column):
-                orders.setdefault(key[0], []).append((column, megawatts.get(key, 0.0)))
+                possible = top[key] >= inst.retrofit_rows[str(key[0])].min_mw
+                orders.setdefault(key[0], []).append((column, megawatts.get(key, 0.0) if possible else 0.0))
         fixes: Fix = {}
         for s, found in orders.items():
             total = sum(mw for _, mw in found)
