@@ -32,18 +32,20 @@ def test_every_table_is_filled(seed: int) -> None:
     assert random_dataset(seed).rows(Directive)
 
 
-def test_something_is_decided_in_each() -> None:
-    """Doing nothing (no racks, nothing signed, opened, built or converted) is never best, and contracts are served in four of five."""
-    served = 0
-    for seed in SEEDS:
-        m, x = random_matrix(seed), random_solution(seed).x
-        assert x is not None
-        decided = [
-            float(np.abs(x[m.of(name)] - m.lower[m.of(name)]).sum()) for name in ("installed", "sign", "open", "built", "retrofit_ordered")
-        ]
-        assert max(decided) > 0.5, f"seed {seed}"
-        served += x[m.of("delivered")].sum() > 1
-    assert served >= 0.8 * len(SEEDS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_doing_nothing_is_never_best(seed: int) -> None:
+    """No racks, nothing signed, opened, built or converted."""
+    m, x = random_matrix(seed), random_solution(seed).x
+    assert x is not None
+    assert any(
+        np.abs(x[m.of(name)] - m.lower[m.of(name)]).sum() > 0.5 for name in ("installed", "sign", "open", "built", "retrofit_ordered")
+    )
+
+
+def test_contracts_are_served_in_four_of_five() -> None:
+    solutions = {seed: random_solution(seed).x for seed in SEEDS}
+    served = [seed for seed, x in solutions.items() if x is not None and x[random_matrix(seed).of("delivered")].sum() > 1]
+    assert len(served) >= 0.8 * len(SEEDS)
 
 
 def test_every_constraint_binds_in_some() -> None:
