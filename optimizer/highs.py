@@ -188,10 +188,18 @@ class Program:
             h.cbMipImprovingSolution.subscribe(improve)
         try:
             h.run()
+            if self._unscaled_infeasible():
+                h.clearSolver()
+                h.run()
         finally:
             for callback in [*watched, h.cbMipImprovingSolution]:
                 callback.clear()
         return self._read(time.monotonic() - began)
+
+    def _unscaled_infeasible(self) -> bool:
+        """Whether HiGHS calls a linear programme optimal whose solution breaks the tolerance once scaling is undone."""
+        optimal = self._h.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        return not self.integer and optimal and self._h.getInfo().primal_solution_status != 2
 
     def _read(self, seconds: float) -> Solution:
         h = self._h
@@ -213,8 +221,6 @@ class Program:
         optimal = status == kinds.kOptimal
         feasible = info.primal_solution_status == 2
         x = np.array(solution.col_value) if feasible else None
-        if optimal and not feasible:
-            self._h.clearSolver()
         if self.integer:
             found = x is not None and np.isfinite(info.objective_function_value)
             return Solution(

@@ -11,6 +11,8 @@ from optimizer.highs import Control, Outcome, Program, Solution
 from optimizer.instance import Floats, Instance, Pair
 from optimizer.matrix import Ints, Matrix
 
+AROUND = 3.0
+"""Racks by which those of a site that the dive could not settle may differ from the relaxation."""
 EPSILON = 1e-6
 """A relaxed number of racks this close to a whole one counts as that."""
 
@@ -33,7 +35,7 @@ class RackDive:
 
     Sums over time are rounded, so that a rack that comes late by a fraction is not lost: to the nearest
     whole number while other generations of the site are still free to give way, down for the last.
-    What can't be held is tried down, then up.
+    What can't be held is tried down, then up, then left to a search of its own.
 
     Args:
         program: the relaxation, warm, with every yes-or-no decision fixed; its bounds on racks are tightened.
@@ -43,6 +45,7 @@ class RackDive:
     def __init__(self, inst: Instance, matrix: Matrix, program: Program, found: Solution, control: Control) -> None:
         self.inst, self.matrix, self.program, self.control = inst, matrix, program, control
         self.found = found
+        self.left: list[Pair] = []
         self.columns: dict[str, dict[Pair, list[tuple[int, int]]]] = {}
         for family in ("installed", "retired", "in_service"):
             first, index = matrix.columns[family]
@@ -56,12 +59,29 @@ class RackDive:
         """Fix all racks.
 
         Returns:
-            The solution of the relaxation with whole racks; None when time is up or a corner is dead.
+            The solution of the relaxation with whole racks but those of ``left``; None when time is up.
         """
         for pairs, last in self._rounds():
             if not self._apply(pairs, 0.0 if last else 0.5):
                 return None
         return self.found
+
+    def loose(self, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+        """Bounds with the racks of the dive fixed, but free within ``AROUND`` at the sites where some were left.
+
+        Args:
+            lower, upper: bounds of the relaxation before the dive; shape (columns,).
+        """
+        low, high = self.program.lower.copy(), self.program.upper.copy()
+        assert self.found.x is not None
+        sites = {s for s, _ in self.left}
+        for family in ("installed", "in_service"):
+            for (s, _), found in self.columns[family].items():
+                if s in sites:
+                    columns = [column for column, _ in found]
+                    low[columns] = np.maximum(lower[columns], np.floor(self.found.x[columns]) - AROUND)
+                    high[columns] = np.minimum(upper[columns], np.ceil(self.found.x[columns]) + AROUND)
+        return low, high
 
     def _rounds(self) -> list[tuple[list[Pair], bool]]:
         """Pairs to fix in each round, by their power over time, and whether the round is the last of its sites."""
@@ -120,8 +140,11 @@ class RackDive:
             self.program.bound(columns, *before)
             if after.outcome is not Outcome.INFEASIBLE:
                 return False
+        if len(pairs) == 1:
+            self.left += pairs
+            return True
         middle = len(pairs) // 2
-        return len(pairs) > 1 and self._apply(pairs[:middle], up) and self._apply(pairs[middle:], up)
+        return self._apply(pairs[:middle], up) and self._apply(pairs[middle:], up)
 
 
 def _downward(service: Floats, installs: Floats, fleet: float) -> Floats:

@@ -35,8 +35,8 @@ WHOLE = 1e-6
 """Distance from a whole number below which a value counts as one."""
 RACKS_COST = 1e-3
 """Share of NPV that whole racks are allowed to cost when relaxed sites are judged good enough."""
-RACKS_SECONDS = 45.0
-"""Longest time for one search for whole racks."""
+POLISH_SECONDS = 45.0
+"""Longest time for the search for better racks around a plan."""
 YES_OR_NO = ("sign", "open", "built", "retrofit_ordered", "serve")
 """Families of binary variables."""
 
@@ -193,30 +193,35 @@ class Search:
         self.log("yes or no settled")
         self.racks(program, found)
         if not self.done:
-            self.improve(program, found)
+            better = self.improve(program, found)
+            if better is not found:
+                self.racks(program, better)
+        if not self.done:
+            self.polish()
 
-    def improve(self, program: Program, found: Solution) -> None:
-        """Better sites by relaxations, then racks again."""
-        until = self.control.until(0.75 * self.control.remaining)
+    def improve(self, program: Program, found: Solution) -> Solution:
+        """Better sites by relaxations."""
+        until = self.control.until(0.7 * self.control.remaining)
         target = max(self.gap - RACKS_COST, 0.5 * self.gap)
         near = SiteSearch(self.instance, self.matrix, program, found, until, self.seed)
-        better = near.run(lambda value: (value - self.bound) / abs(value) <= target if value else True, self.log)
-        if better is not found:
-            self.racks(program, better)
+        return near.run(lambda value: (value - self.bound) / abs(value) <= target if value else True, self.log)
 
     def racks(self, program: Program, found: Solution) -> None:
-        """Whole racks by a dive, then what HiGHS finds around them; all yes-or-no decisions stay fixed."""
-        if found.x is None:
-            return
+        """Whole racks by a dive; all yes-or-no decisions stay fixed."""
         lower, upper = program.lower.copy(), program.upper.copy()
-        whole = RackDive(self.instance, self.matrix, program, found, self.control).run()
-        every = np.arange(self.matrix.shape[1])
-        program.bound(every, lower, upper)
-        if whole is not None and whole.x is not None:
+        dive = RackDive(self.instance, self.matrix, program, found, self.control)
+        whole = dive.run()
+        near = dive.loose(lower, upper)
+        program.bound(np.arange(self.matrix.shape[1]), lower, upper)
+        if whole is not None and whole.x is not None and not dive.left:
             self.offer(whole.x, "whole racks")
-        if not self.done:
-            around = self.best if whole is not None and self.best is not None else found.x
-            self._improve(self._restricted(around, 1.0 if whole is not None else 3.0), "racks", min(RACKS_SECONDS, self.control.remaining / 2))
+        elif whole is not None:
+            self._near(replace(self.matrix, lower=near[0], upper=near[1]), "whole racks", self.control.remaining / 2)
+
+    def polish(self) -> None:
+        """Racks around those of the best plan, by HiGHS; all yes-or-no decisions stay fixed."""
+        if self.best is not None:
+            self._near(self._restricted(self.best, 1.0), "racks", min(POLISH_SECONDS, self.control.remaining / 2))
 
     def _restricted(self, x: Floats, around: float) -> Matrix:
         """The model with yes-or-no decisions fixed as in x and racks within ``around`` of it."""
@@ -231,7 +236,7 @@ class Search:
             upper[part] = np.minimum(upper[part], np.ceil(x[part] - WHOLE) + around)
         return replace(m, lower=lower, upper=upper)
 
-    def _improve(self, near: Matrix, phase: str, seconds: float) -> bool:
+    def _near(self, near: Matrix, phase: str, seconds: float) -> bool:
         """HiGHS on a restriction of the model, from the best solution if it lies there; its bound is not one of the whole model."""
         program = Program(near, integer=True, threads=self.threads, seed=self.seed)
         program.option("mip_rel_gap", 3e-4)

@@ -147,7 +147,9 @@ class Settler:
         """One order per site: where the relaxation orders the smallest size or more in sum, in its heaviest period."""
         inst = self.inst
         orders: dict[str, list[tuple[int, float]]] = {}
-        top = dict(zip(self.matrix.columns["retrofit_order_mw"][1], self.matrix.upper[self.matrix.of("retrofit_order_mw")].tolist(), strict=True))
+        top = dict(
+            zip(self.matrix.columns["retrofit_order_mw"][1], self.matrix.upper[self.matrix.of("retrofit_order_mw")].tolist(), strict=True)
+        )
         megawatts = dict(self.matrix.values("retrofit_order_mw", self.x))
         for column, key in self._columns("retrofit_ordered"):
             if self._free(column):
