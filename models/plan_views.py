@@ -6,6 +6,7 @@ is late in a period in which it is owed more than it gets, beyond ``1e-6`` of wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,8 +68,8 @@ VIEW_COLUMNS: dict[str, dict[str, str]] = {
         "year": "calendar year",
         "gen_id": "generation",
         "racks": "racks installed",
-        "gpus": "GPUs in them",
-        "it_mw": "IT power they need, MW",
+        "gpus": "GPUs in them; NaN where the dataset is not given",
+        "it_mw": "IT power they need, MW; NaN where the dataset is not given",
     },
     "decisions_by_year": {
         "year": "calendar year",
@@ -84,8 +85,8 @@ VIEW_COLUMNS: dict[str, dict[str, str]] = {
         "gen_id": "generation",
         "period": "period",
         "racks": "racks in service",
-        "gpus": "GPUs in service",
-        "it_mw": "IT power provisioned, MW",
+        "gpus": "GPUs in service; NaN where the dataset is not given",
+        "it_mw": "IT power provisioned, MW; NaN where the dataset is not given",
     },
     "comparison": {
         "term": "term of NPV",
@@ -309,7 +310,7 @@ def sites(plan: Plan, dataset: Dataset | None = None) -> pd.DataFrame:
     return _view("sites", view)
 
 
-def racks_by_year(plan: Plan, dataset: Dataset) -> pd.DataFrame:
+def racks_by_year(plan: Plan, dataset: Dataset | None = None) -> pd.DataFrame:
     """Racks installed by year and generation; columns ``VIEW_COLUMNS["racks_by_year"]``.
 
     Raises:
@@ -319,7 +320,7 @@ def racks_by_year(plan: Plan, dataset: Dataset) -> pd.DataFrame:
     return _view("racks_by_year", _rack_sums(years[years["installed"] > 0], ["year", "gen_id"], "installed", dataset))
 
 
-def fleet(plan: Plan, dataset: Dataset) -> pd.DataFrame:
+def fleet(plan: Plan, dataset: Dataset | None = None) -> pd.DataFrame:
     """Racks in service by generation and period; columns ``VIEW_COLUMNS["fleet"]``.
 
     Raises:
@@ -329,21 +330,23 @@ def fleet(plan: Plan, dataset: Dataset) -> pd.DataFrame:
     return _view("fleet", _rack_sums(serving, ["gen_id", "period"], "in_service", dataset))
 
 
-def _rack_sums(frame: pd.DataFrame, keys: list[str], column: str, dataset: Dataset) -> list[tuple[Any, ...]]:
+def _rack_sums(frame: pd.DataFrame, keys: list[str], column: str, dataset: Dataset | None) -> list[tuple[Any, ...]]:
     """Racks by key in the order of generations and time, with their GPUs and MW.
 
     Raises:
         PlanError: a generation that the dataset does not have.
     """
-    gens = {row.gen_id: row for row in dataset.rows(tb.Generation)}
-    place = {gen: at for at, gen in enumerate(gens)}
-    unknown = [gen for gen in frame["gen_id"].unique() if gen not in gens]
+    found = [str(gen) for gen in frame["gen_id"].unique()]
+    gens = {row.gen_id: row for row in dataset.rows(tb.Generation)} if dataset is not None else {}
+    place = {gen: at for at, gen in enumerate(gens or found)}
+    unknown = [gen for gen in found if gen not in place]
     if unknown:
-        raise PlanError([_unknown_generation(str(gen), gens) for gen in unknown])
+        raise PlanError([_unknown_generation(gen, gens) for gen in unknown])
     sums: list[tuple[tuple[Any, ...], int]] = [(_tuple(key), int(rows[column].sum())) for key, rows in frame.groupby(keys, sort=False)]
     sums.sort(key=lambda item: tuple(place[part] if name == "gen_id" else part for name, part in zip(keys, item[0], strict=True)))
-    at = keys.index("gen_id")
-    return [(*key, racks, racks * gens[key[at]].gpus_per_rack, racks * gens[key[at]].rack_kw / 1000.0) for key, racks in sums]
+    per_rack = {gen: (row.gpus_per_rack, row.rack_kw / 1000.0) for gen, row in gens.items()}
+    unknown_size, at = (math.nan, math.nan), keys.index("gen_id")
+    return [(*key, racks, *(racks * size for size in per_rack.get(key[at], unknown_size))) for key, racks in sums]
 
 
 def _tuple(key: Any) -> tuple[Any, ...]:
