@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pyomo.core.base.constraint as pyomo_constraint
 import pyomo.environ as pyo
+from pyomo.common.gc_manager import PauseGC
 from pyomo.core.expr import LinearExpression
 
 from optimizer.blocks import (
@@ -86,6 +87,12 @@ def formulate(instance: Instance, *, templated: bool = True) -> Formulation:
         BuildError: a constraint has not the rows that the data ask for.
         DirectiveConflictError: a directive asks for what is no decision.
     """
+    with PauseGC():
+        return _declare(instance, templated)
+
+
+def _declare(instance: Instance, templated: bool) -> Formulation:
+    """Declare all blocks; the garbage collector, which a build of many small objects doubles in time, waits."""
     f = Formulation(instance)
     f.model.periods = pyo.RangeSet(0, instance.T - 1)
     f.model.last_period = pyo.Set(initialize=[instance.T - 1])

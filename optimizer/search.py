@@ -40,6 +40,11 @@ POLISH_SECONDS = 45.0
 YES_OR_NO = ("sign", "open", "built", "retrofit_ordered", "serve")
 """Families of binary variables."""
 
+DECIDED = ("installed", "in_service", *YES_OR_NO)
+"""Families of whole numbers from which all others follow."""
+FALSE = 1e-6
+"""Relative amount by which a plan must be better than a bound to prove it false."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -118,7 +123,7 @@ class Search:
             self.bound = min(bound, self.best_objective)
 
     def offer(self, x: Floats, phase: str) -> bool:
-        """Take a solution if, made exact, it is better than the best.
+        """Take a solution if, made exact, it is better than the best; a bound that it proves false gives way to the certified one.
 
         Args:
             x: whole numbers within ``WHOLE`` of whole; the rest need not be feasible.
@@ -127,12 +132,15 @@ class Search:
         if exact is None or float(self.matrix.cost @ exact + self.matrix.offset) >= self.best_objective - 1e-12:
             return False
         self.best = exact
+        if self.best_objective < self.bound - FALSE * max(1.0, abs(self.bound)):
+            self.bound = self.certified
+        self.bound = min(self.bound, self.best_objective)
         self.log(phase)
         return True
 
     def exact(self, x: Floats) -> Floats | None:
         """The best solution with these whole numbers: they are fixed and the rest is solved again; None if there is none."""
-        whole = np.flatnonzero(self.matrix.integer)
+        whole = np.concatenate([np.arange(self.matrix.of(name).start, self.matrix.of(name).stop) for name in DECIDED])
         values = np.round(x[whole])
         for feasibility in (EXACT, AUDITED):
             program = Program(self.matrix, threads=self.threads, seed=self.seed, feasibility=feasibility)

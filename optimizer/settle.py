@@ -144,7 +144,7 @@ class Settler:
         return fixes
 
     def _retrofits(self) -> Fix:
-        """One order per site: where the relaxation orders the smallest size or more in sum, in its heaviest period."""
+        """None where the relaxation orders none; then site by site one order, in its heaviest period, if half of the smallest size is ordered."""
         inst = self.inst
         orders: dict[str, list[tuple[int, float]]] = {}
         top = dict(
@@ -155,8 +155,10 @@ class Settler:
             if self._free(column):
                 possible = top[key] >= inst.retrofit_rows[str(key[0])].min_mw
                 orders.setdefault(key[0], []).append((column, megawatts.get(key, 0.0) if possible else 0.0))
-        fixes: Fix = {}
+        fixes: Fix = {column: 0.0 for found in orders.values() for column, _ in found if sum(mw for _, mw in found) <= WHOLE}
         for s, found in orders.items():
+            if fixes:
+                break
             total = sum(mw for _, mw in found)
             worth = total >= max(0.5 * inst.retrofit_rows[s].min_mw, WHOLE)
             heaviest = max(found, key=lambda item: item[1])[0]

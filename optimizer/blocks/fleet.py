@@ -23,7 +23,7 @@ def declare(f: Formulation) -> None:
     f.variable("installed", racks, upper=inst.installs_most[at], integer=True)
     s, g, t = at
     earlier = np.where(t > 0, inst.racks_most[s, g, np.maximum(t - 1, 0)], inst.fleet[s, g])
-    f.variable("retired", racks, upper=earlier + inst.installs_most[at])
+    f.variable("retired", racks, upper=earlier + inst.installs_most[at], integer=True)
     f.param("still_alive", dict(zip(racks, inst.fleet_alive[at].tolist(), strict=True)))
     ages = {}
     for site, gen, period in end_of_life_index(f):
