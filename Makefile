@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/installed.stamp
 
 DATASET ?= data/reference-2025q4
 PLAN ?= plan
-GAP ?= 0.01
+GAP ?= 0.02
 TIME_LIMIT ?= 600
 PLAN_OPTIONS ?=
 LOCK_OPTIONS ?=
