@@ -136,11 +136,13 @@ def _contracts_in_words(h: Headline) -> str:
 def _late_in_words(row: Mapping[Hashable, Any]) -> str:
     full = f"in full from {row['first_full']}" if row["first_full"] else "never in full"
     worst = f"at worst {row['worst_short_gpus']:,.0f} GPUs short in {row['worst_period']}"
-    return f"{_clean(str(row['contract_id']))}: owed from {row['first_owed']}, {full}, {worst}, {row['periods_late']} periods late"
+    return f"{_clean(str(row['contract_id']))}: owed from {row['first_owed']}, {full}, {worst}, late in {row['periods_late']} periods"
 
 
 def _worst_first(contracts: pd.DataFrame) -> pd.DataFrame:
-    return contracts.sort_values(["damages_usd", "short_gpu_periods"], ascending=False, kind="stable")
+    """By damages, then by GPUs short; declined prospects last."""
+    by = contracts.assign(served=contracts["status"] != "declined")
+    return by.sort_values(["served", "damages_usd", "short_gpu_periods"], ascending=False, kind="stable").drop(columns="served")
 
 
 def _share(share: float) -> str:

@@ -31,6 +31,7 @@ _DAMAGED = (
 """What the libraries raise on a damaged workbook."""
 _WORKBOOK = "an Excel workbook (.xlsx)"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_CELL = f"in a workbook at most {LONGEST_CELL} characters, none written as _xHHHH_"
 _JSON_START = ("{", "[", '"')
 
 
@@ -76,10 +77,9 @@ def workbook_bytes(summary: Mapping[str, Any], tables: Mapping[str, Mapping[str,
                 faults.append(Fault(f"sheet {name}", f"has {len(cells)} rows", column=column, allowed=allowed, code="too_large"))
                 continue
             for number, cell in enumerate(cells, start=1):
-                if isinstance(cell, str) and len(cell) > LONGEST_CELL:
-                    allowed = f"at most {LONGEST_CELL} characters in a workbook"
-                    problem = f"a cell has {len(cell)} characters"
-                    faults.append(Fault(f"sheet {name}", problem, row=f"row {number + 1}", column=column, allowed=allowed, code="too_long"))
+                problem = _cannot_hold(cell) if isinstance(cell, str) else ""
+                if problem:
+                    faults.append(Fault(f"sheet {name}", problem, row=f"row {number + 1}", column=column, allowed=_CELL, code="bad_text"))
                 elif isinstance(cell, str):
                     sheet.write_string(number, at, cell)
                 elif isinstance(cell, bool):
@@ -92,6 +92,14 @@ def workbook_bytes(summary: Mapping[str, Any], tables: Mapping[str, Mapping[str,
     if faults:
         raise InputError(faults)
     return out.getvalue()
+
+
+def _cannot_hold(text: str) -> str:
+    """Why a workbook cannot hold a text, or an empty text if it can."""
+    if len(text) > LONGEST_CELL:
+        return f"a cell has {len(text)} characters"
+    found = _ESCAPED.search(text)
+    return f"a cell has the text {found[0]}, which would read back as another character" if found else ""
 
 
 def summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
