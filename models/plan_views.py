@@ -344,9 +344,12 @@ def _rack_sums(frame: pd.DataFrame, keys: list[str], column: str, dataset: Datas
         raise PlanError([_unknown_generation(gen, gens) for gen in unknown])
     sums: list[tuple[tuple[Any, ...], int]] = [(_tuple(key), int(rows[column].sum())) for key, rows in frame.groupby(keys, sort=False)]
     sums.sort(key=lambda item: tuple(place[part] if name == "gen_id" else part for name, part in zip(keys, item[0], strict=True)))
-    per_rack = {gen: (row.gpus_per_rack, row.rack_kw / 1000.0) for gen, row in gens.items()}
-    unknown_size, at = (math.nan, math.nan), keys.index("gen_id")
-    return [(*key, racks, *(racks * size for size in per_rack.get(key[at], unknown_size))) for key, racks in sums]
+    sizes, at = {gen: (row.gpus_per_rack, row.rack_kw) for gen, row in gens.items()}, keys.index("gen_id")
+    view = []
+    for key, racks in sums:
+        gpus, kw = sizes.get(key[at], (math.nan, math.nan))
+        view.append((*key, racks, racks * gpus, racks * kw / 1000.0))
+    return view
 
 
 def _tuple(key: Any) -> tuple[Any, ...]:

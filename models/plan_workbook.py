@@ -20,7 +20,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from models.checks.raw import RawTable
 from models.faults import Fault, InputError, PlanError, closest
 from models.files.csv_folder import fill_table
-from models.files.workbook import LARGEST_UNPACKED, LONGEST_CELL, MOST_ROWS
+from models.files.workbook import LARGEST_UNPACKED, LONGEST_CELL, MOST_ROWS, NOTES_SHEET
 from models.plan_cells import FILE_COLUMNS
 
 SUMMARY_SHEET = "summary"
@@ -144,6 +144,8 @@ def parse_workbook(label: str, data: bytes) -> tuple[dict[str, Any], dict[str, R
     summary = _summary(sheets.pop(SUMMARY_SHEET), faults)
     tables: dict[str, RawTable] = {}
     for name, rows in sheets.items():
+        if name == NOTES_SHEET:
+            continue
         tables[name] = RawTable(name, f"sheet {name}")
         if name in FILE_COLUMNS:
             faults += _fill(tables[name], rows)
