@@ -34,7 +34,7 @@ def check_target(folder: Path) -> None:
         CommandError: a file stands there, the folder holds other things than a plan, or it cannot be written to.
     """
     if folder.is_dir():
-        others = _others(sorted(os.listdir(folder)))
+        others = _others(folder)
         if others:
             found = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
             raise bad_output(folder, f"holds other things than a plan: {found}", "a new folder, or one that holds a plan only")
@@ -63,14 +63,14 @@ def bad_output(path: Path, problem: str, allowed: str) -> CommandError:
     return CommandError(f"{path}: {problem}; allowed: {allowed}", ExitCode.BAD_INPUT, "bad_output")
 
 
-def _others(names: Iterable[str]) -> list[str]:
+def _others(folder: Path) -> list[str]:
     """Names in a folder that are no part of a plan folder; notes and hidden files may be there and stay."""
     tables = {f"{name}{ending}" for name in PLAN_COLUMNS for ending in (".csv", ".parquet")}
     known = tables | {SUMMARY, "events.csv", "events.parquet", DATASET, BASELINE, REPORT}
-    found = list(names)
+    found = sorted(os.listdir(folder))
     if SUMMARY not in found:
         known = set()
-    return [name for name in found if name not in known and not _note(name)]
+    return [name for name in found if name not in known and not (_note(name) and (folder / name).is_file())]
 
 
 def _note(name: str) -> bool:

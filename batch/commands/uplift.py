@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.plan import NPV_TERMS, Plan
+from models.plan import Plan
+from models.plan_views import compare
 
 
 def uplift(plan: Plan, baseline: Plan) -> dict[str, Any]:
@@ -13,17 +14,14 @@ def uplift(plan: Plan, baseline: Plan) -> dict[str, Any]:
     Returns:
         ``npv_usd``, ``baseline_npv_usd``, ``uplift_usd``, and under ``npv_terms`` the same three by term.
     """
-    ours, theirs = plan.summary, baseline.summary
-    terms = {
-        name: _three(ours.npv_terms.get(name, 0.0), theirs.npv_terms.get(name, 0.0))
-        for name in NPV_TERMS
-        if ours.npv_terms.get(name) or theirs.npv_terms.get(name)
+    found = compare(plan, baseline)
+    terms = {row.pop("term"): row for row in found.terms.to_dict("records")}
+    return {
+        "npv_usd": found.npv_usd,
+        "baseline_npv_usd": found.baseline_npv_usd,
+        "uplift_usd": found.uplift_usd,
+        "npv_terms": terms,
     }
-    return {**_three(ours.npv_usd or 0.0, theirs.npv_usd or 0.0), "npv_terms": terms}
-
-
-def _three(plan: float, baseline: float) -> dict[str, float]:
-    return {"npv_usd": plan, "baseline_npv_usd": baseline, "uplift_usd": plan - baseline}
 
 
 def uplift_lines(compared: dict[str, Any]) -> list[str]:
