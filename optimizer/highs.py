@@ -215,6 +215,9 @@ class Program:
             kinds.kObjectiveBound,
             kinds.kObjectiveTarget,
         )
+        if status == kinds.kModelEmpty:
+            offset, nothing = self.matrix.offset, np.zeros(0)
+            return Solution(Outcome.OPTIMAL, nothing, offset, offset, nothing, nothing, seconds)
         if status not in (kinds.kOptimal, *stopped):
             raise SolverError(f"HiGHS ended with {h.modelStatusToString(status)}")
         info, solution = h.getInfo(), h.getSolution()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from batch.commands.outcome import CommandError, ExitCode
 from models.dataset import Dataset
@@ -17,9 +16,6 @@ from models.files import read_dataset, write_dataset
 from models.files.atomic import staged_folder, write_bytes
 from models.plan import PLAN_COLUMNS, Plan, Summary
 from models.plan_files import read_plan, write_plan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 SUMMARY = "summary.json"
 DATASET = "dataset.json"

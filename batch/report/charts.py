@@ -18,6 +18,8 @@ from models.plan_views import Comparison, binding_limits, fleet
 
 LAND = Path(__file__).resolve().parents[2] / "data" / "geo" / "land-110m.json"
 BLUE, ORANGE, GREY, GREEN, RED = "#2b6cb0", "#dd8a2e", "#a0aec0", "#3a8f5c", "#c0392b"
+Picture = Any
+"""An Altair chart, of whichever class its parts make it; None where there is nothing to draw."""
 WIDTH = 1120
 MAP_HEIGHT = 400
 MAP_SHARES = {1: (1.0,), 2: (0.58, 0.42)}
@@ -55,7 +57,7 @@ def _years(labels: list[str]) -> list[str]:
     return ticks[1:] if crowded else ticks
 
 
-def _period_axis(labels: list[str], title: str | None = None) -> alt.X:
+def _period_axis(labels: list[str], title: str | None = None) -> Picture:
     axis = alt.Axis(values=_years(labels), labelAngle=0, labelExpr="slice(datum.label, 0, 4)", title=title, grid=False, labelOverlap=True)
     return alt.X("period:O", sort=labels, axis=axis)
 
@@ -73,7 +75,7 @@ def site_use(plan: Plan, dataset: Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["site_id", "name", "lat", "lon", "mw", "period", "limit"])
 
 
-def site_map(plan: Plan, dataset: Dataset) -> alt.Chart | alt.LayerChart | alt.HConcatChart:
+def site_map(plan: Plan, dataset: Dataset) -> Picture:
     """Sites by planned IT power and the limit that binds most: one panel per continent with sites."""
     use = site_use(plan, dataset)
     panels = []
@@ -84,14 +86,14 @@ def site_map(plan: Plan, dataset: Dataset) -> alt.Chart | alt.LayerChart | alt.H
     return alt.hconcat(*panels)
 
 
-def _panel(title: str, part: pd.DataFrame, largest: float, width: float) -> alt.LayerChart:
+def _panel(title: str, part: pd.DataFrame, largest: float, width: float) -> Picture:
     """Land and sites in Mercator's projection, cut to the sites with a margin."""
     west, east = part["lon"].min() - 5, part["lon"].max() + 5
     south, north = part["lat"].min() - 3, part["lat"].max() + 3
     low, high = _mercator(south), _mercator(north)
     scale = min(width / math.radians(east - west), MAP_HEIGHT / (high - low))
     middle = math.degrees(2 * math.atan(math.exp((low + high) / 2)) - math.pi / 2)
-    land = alt.Chart(alt.InlineData(values=_land(), format=alt.DataFormat(type="topojson", feature="land"))).mark_geoshape(
+    land = alt.Chart(alt.InlineData(values=_land(), format={"type": "topojson", "feature": "land"})).mark_geoshape(
         fill="#eef1f4", stroke="#cbd5e0", clip=True
     )
     domain = list(LIMIT_COLOURS)
@@ -142,7 +144,7 @@ def _mercator(latitude: float) -> float:
     return math.log(math.tan(math.pi / 4 + math.radians(clamped) / 2))
 
 
-def heatmap(plan: Plan, dataset: Dataset, used: str, limit: str) -> alt.Chart:
+def heatmap(plan: Plan, dataset: Dataset, used: str, limit: str) -> Picture:
     """Use of a limit as a share of it, by site and period."""
     labels = dataset.calendar.labels
     frame = plan.sites.loc[plan.sites[limit] > 0, ["site_id", "period", used, limit]].copy()
@@ -169,7 +171,7 @@ def heatmap(plan: Plan, dataset: Dataset, used: str, limit: str) -> alt.Chart:
     )
 
 
-def power_of_all(plan: Plan, dataset: Dataset) -> alt.LayerChart:
+def power_of_all(plan: Plan, dataset: Dataset) -> Picture:
     """IT power of all sites against what may be used."""
     labels = dataset.calendar.labels
     frame = plan.sites.groupby("period", as_index=False)[["it_used_mw", "it_limit_mw"]].sum()
@@ -186,7 +188,7 @@ def power_of_all(plan: Plan, dataset: Dataset) -> alt.LayerChart:
     return alt.layer(area, line).properties(width=WIDTH - 100, height=220)
 
 
-def deliveries(plan: Plan, dataset: Dataset) -> alt.FacetChart | None:
+def deliveries(plan: Plan, dataset: Dataset) -> Picture:
     """Contract GPUs delivered against owed, a small picture per contract in force; None without contracts."""
     if plan.contracts.empty:
         return None
@@ -211,14 +213,14 @@ def deliveries(plan: Plan, dataset: Dataset) -> alt.FacetChart | None:
     )
 
 
-def generations(plan: Plan, dataset: Dataset) -> alt.HConcatChart:
+def generations(plan: Plan, dataset: Dataset) -> Picture:
     """Racks in service by generation over time, in MW and in thousand GPUs."""
     labels = dataset.calendar.labels
     frame = fleet(plan, dataset)
     frame = frame.assign(thousand=frame["gpus"] / 1000.0)
     names = [row.gen_id for row in dataset.rows(tb.Generation)]
 
-    def stack(column: str, title: str) -> alt.Chart:
+    def stack(column: str, title: str) -> Picture:
         return (
             alt.Chart(_text(frame))
             .mark_bar(width=alt.RelativeBandSize(0.98))
@@ -240,7 +242,7 @@ def generations(plan: Plan, dataset: Dataset) -> alt.HConcatChart:
     return alt.hconcat(stack("it_mw", "provisioned IT power, MW"), stack("thousand", "thousand GPUs"))
 
 
-def cash(plan: Plan, dataset: Dataset) -> alt.LayerChart:
+def cash(plan: Plan, dataset: Dataset) -> Picture:
     """Cash per period by term, and its discounted sum so far."""
     labels = dataset.calendar.labels
     long = plan.cash.melt("period", list(NPV_TERMS), "term", "usd")
@@ -260,7 +262,7 @@ def cash(plan: Plan, dataset: Dataset) -> alt.LayerChart:
     return alt.layer(bars, line).properties(width=WIDTH - 260, height=280)
 
 
-def bridge(plan: Plan, comparison: Comparison | None) -> alt.HConcatChart:
+def bridge(plan: Plan, comparison: Comparison | None) -> Picture:
     """NPV term by term as a waterfall, and beside it the uplift over the baseline, if there is one."""
     charts = [_waterfall({n: plan.summary.npv_terms.get(n, 0.0) for n in NPV_TERMS}, "NPV by term", "NPV")]
     if comparison is not None:
@@ -269,7 +271,7 @@ def bridge(plan: Plan, comparison: Comparison | None) -> alt.HConcatChart:
     return alt.hconcat(*charts)
 
 
-def _waterfall(terms: dict[str, float], title: str, total: str) -> alt.LayerChart:
+def _waterfall(terms: dict[str, float], title: str, total: str) -> Picture:
     rows, at = [], 0.0
     for name, usd in sorted(terms.items(), key=lambda item: -item[1]):
         if usd:
@@ -292,14 +294,14 @@ def _waterfall(terms: dict[str, float], title: str, total: str) -> alt.LayerChar
     return alt.layer(bars, labels).properties(width=(WIDTH - 330) / 2, height=alt.Step(19), title=title)
 
 
-def energy(plan: Plan, dataset: Dataset) -> alt.HConcatChart:
+def energy(plan: Plan, dataset: Dataset) -> Picture:
     """Energy, emissions and what both cost."""
     labels = dataset.calendar.labels
     frame = plan.sites.groupby("period", as_index=False)[["energy_mwh", "tco2", "energy_usd", "demand_usd", "carbon_usd"]].sum()
     frame["usd"] = (frame["energy_usd"] + frame["demand_usd"] + frame["carbon_usd"]) / MILLION
     frame["gwh"], frame["kt"] = frame["energy_mwh"] / 1e3, frame["tco2"] / 1e3
 
-    def bars(column: str, title: str, colour: str) -> alt.Chart:
+    def bars(column: str, title: str, colour: str) -> Picture:
         return (
             alt.Chart(_text(frame))
             .mark_bar(color=colour)
@@ -318,7 +320,7 @@ def energy(plan: Plan, dataset: Dataset) -> alt.HConcatChart:
     )
 
 
-def search(plan: Plan) -> alt.LayerChart | None:
+def search(plan: Plan) -> Picture:
     """NPV and bound against time; None without a log."""
     events = plan.events
     if events.empty:

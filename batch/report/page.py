@@ -27,6 +27,8 @@ from models.plan_views import (
     racks_by_year,
 )
 
+TABLES = ("binding", "contracts", "build")
+"""Sections without a picture."""
 Format = Callable[[Any], str]
 
 
@@ -73,7 +75,8 @@ for (const [key, spec] of Object.entries(charts)) {
 
 def _bundle() -> str:
     """Vega, Vega-Lite and their embedding as one script that does not end its own element."""
-    return str(vl_convert.javascript_bundle()).replace("</script", "<\\/script")
+    bundle: Any = vl_convert.javascript_bundle
+    return str(bundle()).replace("</script", "<\\/script")
 
 
 def _data(value: Any) -> str:
@@ -117,8 +120,10 @@ def _sections(plan: Plan, dataset: Dataset, comparison: Comparison | None) -> li
 
 
 def _section(key: str, title: str, drawn: bool, text: str) -> str:
+    pictured = key not in TABLES
     chart = f'<div class="chart" id="{key}"></div>' if drawn else ""
-    return f'<section id="section-{key}"><h2>{escape(title)}</h2>{chart}{text or ("" if drawn else _note("Nothing to show."))}</section>'
+    text = text if drawn or not pictured else _note("Nothing to show.")
+    return f'<section id="section-{key}"><h2>{escape(title)}</h2>{chart}{text}</section>'
 
 
 def _contents(sections: Sequence[tuple[str, str, Any, str]]) -> str:
