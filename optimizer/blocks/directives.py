@@ -152,7 +152,9 @@ def directive_rows(inst: Instance, side: Rule) -> int:
         first = 0 if d.from_period is None else inst.index(d.from_period)
         last = inst.T if d.to_period is None else inst.index(d.to_period) + 1
         in_span[max(first, 0) : max(last, 0)] = True
-        total += int((in_span & _open_to(inst, d)).sum()) if _open_to(inst, d).size > 1 else int(_open_to(inst, d).any())
+        exists = _open_to(inst, d)
+        timeless = d.decision in (DecisionKind.SIGN, DecisionKind.SERVE)
+        total += int(exists.any() if timeless else (in_span & exists).sum())
     return total
 
 
