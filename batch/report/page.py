@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import vl_convert
 
-from batch.report import charts
-from batch.report.style import STYLE
+from batch.report import tables
+from batch.report.cash import bridge, cash
+from batch.report.delivered import deliveries
+from batch.report.draw import Picture
+from batch.report.energy import energy
+from batch.report.power import grid_heatmap, power_by_site, power_of_all, site_heatmap
+from batch.report.racks import generations
+from batch.report.search import search
+from batch.report.site_map import site_map
+from batch.report.style import CHARTS, STYLE
+from batch.report.tables import note
 from models.dataset import Dataset
 from models.files.atomic import write_bytes
 from models.plan import Plan
-from models.plan_views import (
-    Comparison,
-    binding_limits,
-    compare,
-    contract_lateness,
-    decisions_by_year,
-    headline,
-    racks_by_year,
-)
+from models.plan_views import Comparison, Headline, compare, headline
 
-TABLES = ("binding", "contracts", "build")
-"""Sections without a picture."""
-Format = Callable[[Any], str]
+DIGITS = 8
+"""Significant digits of the figures behind the charts."""
+EMBED = """
+const options = {actions: false, renderer: "svg", tooltip: {theme: "light"}, config: page.config};
+for (const [key, spec] of Object.entries(page.charts)) {
+  const place = document.getElementById(key);
+  vegaEmbed(place, spec, options).then(
+    () => place.classList.add("drawn"),
+    (error) => { place.textContent = "This picture can't be drawn: " + error; console.error(error); });
+}
+"""
 
 
 def write_report(plan: Plan, dataset: Dataset, path: Path, *, baseline: Plan | None = None) -> None:
@@ -42,96 +53,147 @@ def write_report(plan: Plan, dataset: Dataset, path: Path, *, baseline: Plan | N
         baseline: a plan to compare with.
 
     Raises:
+        PlanError: the plan has a generation that the dataset does not have.
         StorageError: the file can't be written.
     """
     write_bytes(path, report_html(plan, dataset, baseline).encode("utf-8"))
 
 
+@dataclass(frozen=True)
+class Part:
+    """A chart or a table within a section.
+
+    Attributes:
+        title: shown above it; empty for none.
+        chart: what Altair draws; None where there is nothing to draw, or for a table.
+        html: the table.
+    """
+
+    title: str = ""
+    chart: Picture = None
+    html: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section: its parts follow one another, or stand behind tabs (``tabbed``; on paper they follow one another)."""
+
+    key: str
+    title: str
+    intro: str
+    parts: Sequence[Part]
+    tabbed: Sequence[Part] = ()
+
+    def charts(self) -> dict[str, Picture]:
+        """Charts by the id of their place in the page."""
+        parts = (*self.parts, *self.tabbed)
+        return {f"{self.key}-{n}": part.chart for n, part in enumerate(parts) if part.chart is not None}
+
+    def html(self) -> str:
+        """The section, with empty places for its charts."""
+        body = [self._part(n, part) for n, part in enumerate(self.parts)]
+        tabs = [(len(self.parts) + n, part) for n, part in enumerate(self.tabbed) if part.chart is not None]
+        if tabs:
+            body.append('<div class="tabs">')
+            for n, part in tabs:
+                checked = " checked" if n == tabs[0][0] else ""
+                body.append(
+                    f'<input type="radio" name="{self.key}" id="tab-{n}"{checked}><label for="tab-{n}">{escape(part.title)}</label>'
+                )
+            body += [f'<div class="panel">{self._part(n, part)}</div>' for n, part in tabs]
+            body.append("</div>")
+        text = "\n".join(filter(None, body)) or note("Nothing to show.")
+        intro = note(self.intro) if self.intro else ""
+        return f'<section id="section-{self.key}"><h2>{escape(self.title)}</h2>{intro}{text}</section>'
+
+    def _part(self, n: int, part: Part) -> str:
+        if part.chart is None and not part.html:
+            return ""
+        title = f"<h3>{escape(part.title)}</h3>" if part.title else ""
+        return title + (part.html if part.chart is None else f'<div class="chart" id="{self.key}-{n}"></div>')
+
+
 def report_html(plan: Plan, dataset: Dataset, baseline: Plan | None = None) -> str:
-    """The report as HTML that loads nothing from elsewhere."""
+    """The report as HTML that loads nothing: its content policy names the hashes of its own two scripts and forbids the rest.
+
+    Raises:
+        PlanError: the plan has a generation that the dataset does not have.
+    """
     comparison = compare(plan, baseline) if baseline is not None else None
-    sections = _sections(plan, dataset, comparison)
-    specs = {key: chart.to_dict() for key, _, chart, _ in sections if chart is not None}
-    body = "\n".join(_section(key, title, chart is not None, text) for key, title, chart, text in sections)
+    facts = headline(plan, dataset)
+    sections = _sections(plan, dataset, comparison, facts)
+    specs = {key: chart.to_dict() for section in sections for key, chart in section.charts().items()}
+    scripts = [_bundle(), f"const page = {_data({'config': CHARTS, 'charts': specs})};\n{EMBED}"]
+    allowed = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed} 'unsafe-eval'"
     name = escape(dataset.name)
+    body = "\n".join(section.html() for section in sections)
+    contents = " · ".join(f'<a href="#section-{section.key}">{escape(section.title)}</a>' for section in sections)
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Plan of {name}</title>\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<title>Plan of {name}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>{STYLE}</style>\n<script>{_bundle()}</script>\n</head>\n<body>\n<main>\n"
-        f"<h1>Plan of {name}</h1>\n{_head(plan, dataset, comparison)}\n{_contents(sections)}\n{body}\n</main>\n"
-        f"<script>const charts = {_data(specs)};\n{_EMBED}</script>\n</body>\n</html>\n"
+        f"<style>{STYLE}</style>\n<script>{scripts[0]}</script>\n</head>\n<body>\n<main>\n"
+        f"<h1>Plan of {name}</h1>\n{_head(plan, dataset, comparison, facts)}\n<nav>{contents}</nav>\n{body}\n</main>\n"
+        f"<script>{scripts[1]}</script>\n</body>\n</html>\n"
     )
-
-
-_EMBED = """
-const options = {actions: false, renderer: "svg", tooltip: {theme: "light"}};
-for (const [key, spec] of Object.entries(charts)) {
-  vegaEmbed("#" + key, spec, options).then(
-    () => document.getElementById(key).classList.add("drawn"),
-    (error) => { document.getElementById(key).textContent = "This picture can't be drawn: " + error; console.error(error); });
-}
-"""
 
 
 def _bundle() -> str:
     """Vega, Vega-Lite and their embedding as one script that does not end its own element."""
     bundle: Any = vl_convert.javascript_bundle
-    return str(bundle()).replace("</script", "<\\/script")
+    return str(bundle()).replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script")
 
 
 def _data(value: Any) -> str:
     """JSON in which no name of the dataset can open or end an element."""
-    return json.dumps(value).replace("<", "\\u003c")
+    return json.dumps(_rounded(value), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
-def _sections(plan: Plan, dataset: Dataset, comparison: Comparison | None) -> list[tuple[str, str, Any, str]]:
-    """(key, title, chart or None, text) of each section."""
-    return [
-        (
-            "map",
-            "Sites",
-            charts.site_map(plan, dataset),
-            _note("Bubble: most planned IT power; colour: the limit that binds in most periods."),
-        ),
-        ("power", "Power against its limit", charts.power_of_all(plan, dataset), _note("Blue: provisioned racks; red: what may be used.")),
-        ("it", "IT power by site", charts.heatmap(plan, dataset, "it_used_mw", "it_limit_mw"), ""),
-        ("liquid", "Liquid cooling by site", charts.heatmap(plan, dataset, "liquid_used_mw", "liquid_limit_mw"), ""),
-        ("air", "Air cooling by site", charts.heatmap(plan, dataset, "air_used_mw", "air_limit_mw"), ""),
-        ("binding", "What binds", None, _binding(plan)),
-        (
-            "deliveries",
-            "Delivered against owed",
-            charts.deliveries(plan, dataset),
-            _note("Bars: delivered; red: owed; thousand contract GPUs."),
-        ),
-        ("contracts", "Contracts", None, _contracts(plan, dataset)),
-        ("generations", "Racks by generation", charts.generations(plan, dataset), ""),
-        ("build", "What is built, year by year", None, _build(plan, dataset)),
-        ("bridge", "NPV bridge", charts.bridge(plan, comparison), ""),
-        (
-            "cash",
-            "Cash",
-            charts.cash(plan, dataset),
-            _note("Bars: cash of the period, undiscounted; the residual value stands in the last."),
-        ),
-        ("energy", "Energy and carbon", charts.energy(plan, dataset), ""),
-        ("search", "The search", charts.search(plan), _note("The plan is the best one known; no plan can be above the bound.")),
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
+
+
+def _sections(plan: Plan, dataset: Dataset, comparison: Comparison | None, facts: Headline) -> list[Section]:
+    heat = [
+        Part("IT power", site_heatmap(plan, dataset, "it", "it_power")),
+        Part("liquid cooling", site_heatmap(plan, dataset, "liquid", "liquid")),
+        Part("air cooling", site_heatmap(plan, dataset, "air", "air")),
+        Part("grid", grid_heatmap(plan, dataset)),
     ]
+    build = (
+        Part("Decisions", html=tables.decisions_table(plan, dataset)),
+        Part("Racks installed, by generation and year", html=tables.racks_table(plan, dataset)),
+        Part("Racks installed, by site and year", html=tables.sites_table(plan, dataset)),
+    )
+    return [
+        Section("map", "Sites", "Each site at its largest planned IT load, in the colour of the limit that binds in most periods.", [Part(chart=site_map(plan, dataset))]),
+        Section("power", "Power and cooling against their limits", "All sites together: critical IT load of racks provisioned (bars) and what may be used (red).", [Part(chart=power_of_all(plan, dataset))], heat),
+        Section("sites", "IT power site by site", "", [Part(chart=power_by_site(plan, dataset))]),
+        Section("binding", "What binds", "Periods in which less is left of a limit than one more rack would need.", [Part(html=tables.binding_table(plan, dataset))]),
+        Section("deliveries", "Delivered against owed", "Average of each period; the scale of each contract is its own.", [Part(chart=deliveries(plan, dataset))]),
+        Section("contracts", "Contracts", "Money is undiscounted; a contract is late in a period in which it gets less than it is owed.", [Part(html=tables.contracts_table(plan, dataset))]),
+        Section("generations", "Racks by generation", "", [Part(chart=generations(plan, dataset))]),
+        Section("build", "What is built", "", build),
+        Section("bridge", "NPV bridge", "", [Part(chart=bridge(plan, comparison))]),
+        Section("cash", "Cash", "Above: cash of each period, undiscounted, the residual value in the last. Below: its discounted sum.", [Part(chart=cash(plan, dataset))]),
+        Section("energy", "Energy and carbon", _energy_in_words(facts, plan), [Part(chart=energy(plan, dataset))]),
+        Section("search", "The search", "No plan can be above the bound; the plan reported is the best one known at the end.", [Part(chart=search(plan))]),
+    ]  # fmt: skip
 
 
-def _section(key: str, title: str, drawn: bool, text: str) -> str:
-    pictured = key not in TABLES
-    chart = f'<div class="chart" id="{key}"></div>' if drawn else ""
-    text = text if drawn or not pictured else _note("Nothing to show.")
-    return f'<section id="section-{key}"><h2>{escape(title)}</h2>{chart}{text}</section>'
-
-
-def _contents(sections: Sequence[tuple[str, str, Any, str]]) -> str:
-    return "<nav>" + " · ".join(f'<a href="#section-{key}">{escape(title)}</a>' for key, title, _, _ in sections) + "</nav>"
-
-
-def _note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'
+def _energy_in_words(facts: Headline, plan: Plan) -> str:
+    if facts.energy_mwh <= 0:
+        return ""
+    usd = float(plan.sites[["energy_usd", "demand_usd", "carbon_usd"]].to_numpy(float).sum())
+    return (
+        f"Over the horizon {facts.energy_mwh / 1e3:,.0f} GWh at {usd / facts.energy_mwh:,.2f} USD per MWh, demand charges and carbon included; "
+        f"{facts.tco2:,.0f} t CO2 ({facts.tco2 / facts.energy_mwh * 1e3:,.0f} g per kWh); {facts.water_m3:,.0f} m3 of water."
+    )
 
 
 def money(usd: float | None) -> str:
@@ -148,95 +210,23 @@ def _share(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2%}"
 
 
-def _head(plan: Plan, dataset: Dataset, comparison: Comparison | None) -> str:
+def _head(plan: Plan, dataset: Dataset, comparison: Comparison | None, h: Headline) -> str:
     """Key figures as cards."""
-    h, summary = headline(plan, dataset), plan.summary
+    summary = plan.summary
     audit = "not audited" if h.audit_passed is None else ("passed" if h.audit_passed else "failed")
+    recomputed = f"; NPV recomputed {money(summary.audit.npv_recomputed_usd)}" if summary.audit is not None else ""
     cards = [
-        ("NPV", money(h.npv_usd), f"bound {money(h.bound_usd)}"),
-        ("proven gap", _share(h.gap), f"asked {h.gap_requested:.2%}; certified from duals {_share(h.gap_certified)}"),
-        ("status", h.status.value.replace("_", " "), f"ended by {h.stop_reason.value.replace('_', ' ')} after {h.seconds:.0f} s"),
-        ("audit", audit, f"largest scaled violation {h.worst_violation:.1e}" if h.worst_violation is not None else ""),
+        ("NPV", money(h.npv_usd), f"no plan can be above {money(h.bound_usd)}"),
+        ("proven gap", _share(h.gap), f"asked {h.gap_requested:.2%}; certified by dual values {_share(h.gap_certified)}"),
+        ("status", h.status.value.replace("_", " "), f"ended by {h.stop_reason.value.replace('_', ' ')} after {h.seconds:,.0f} s"),
+        ("audit", audit, f"largest violation {h.worst_violation:.1e}{recomputed}" if h.worst_violation is not None else ""),
         ("contracts", f"{h.contracts_in_force} in force", f"{h.contracts_late} late in some period; {h.prospects_signed} prospects signed, {h.prospects_declined} declined"),
-        ("firm GPU-hours", f"{h.firm_share_delivered:.1%}", f"delivered of those owed; damages {money(h.damages_usd)}"),
+        ("firm GPU-hours", f"{h.firm_share_delivered:.1%}", f"delivered of those owed; damages on all contracts {money(h.damages_usd)}"),
         ("racks installed", f"{h.racks_installed:,}", f"capital {money(h.capital_usd)}, undiscounted"),
     ]  # fmt: skip
     if comparison is not None:
         cards.append(("uplift", money(comparison.uplift_usd), f"over the baseline of {money(comparison.baseline_npv_usd)}"))
     shown = "".join(f"<div class='card'><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>" for a, b, c in cards)
-    origin = f"{summary.solver.name} {summary.solver.version}; content hash of the dataset {summary.dataset.sha256[:12]}"
-    horizon = f"{dataset.settings.periods} periods from {dataset.settings.start}"
-    return f"<div class='cards'>{shown}</div>{_note(f'{horizon}; {origin}.')}"
-
-
-def _table(frame: pd.DataFrame, columns: Mapping[str, tuple[str, Format | None]]) -> str:
-    """A table; columns with a format are numbers and stand to the right."""
-    if frame.empty:
-        return _note("None.")
-    head = "".join(f"<th{'' if form is None else ' class=n'}>{escape(title)}</th>" for title, form in columns.values())
-    rows = []
-    for record in frame.to_dict("records"):
-        cells = []
-        for name, (_, form) in columns.items():
-            value = record[name]
-            cells.append(f"<td>{escape(str(value))}</td>" if form is None else f"<td class=n>{escape(form(value))}</td>")
-        rows.append("<tr>" + "".join(cells) + "</tr>")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-
-
-def _whole(value: Any) -> str:
-    return "" if isinstance(value, float) and math.isnan(value) else f"{value:,.0f}"
-
-
-def _tenth(value: Any) -> str:
-    return "" if isinstance(value, float) and math.isnan(value) else f"{value:,.1f}"
-
-
-def _millions(value: Any) -> str:
-    return f"{value / 1e6:,.1f}"
-
-
-def _percent(value: Any) -> str:
-    return f"{value:.1%}"
-
-
-def _binding(plan: Plan) -> str:
-    frame = binding_limits(plan)
-    frame = frame.assign(limit=frame["limit"].str.replace("_", " "))
-    return _table(
-        frame.head(40), {"limit": ("limit", None), "site_id": ("site", None), "count": ("periods", _whole), "periods": ("when", None)}
-    )
-
-
-def _contracts(plan: Plan, dataset: Dataset) -> str:
-    frame = contract_lateness(plan, dataset)
-    return _table(
-        frame,
-        {
-            "contract_id": ("contract", None), "customer": ("customer", None), "status": ("status", None),
-            "first_owed": ("owed from", None), "first_full": ("in full", None), "periods_late": ("late, periods", _whole),
-            "worst_short_gpus": ("most short, GPUs", _whole), "worst_period": ("in", None), "share_delivered": ("delivered", _percent),
-            "revenue_usd": ("revenue, M USD", _millions), "damages_usd": ("damages, M USD", _millions),
-        },
-    )  # fmt: skip
-
-
-def _build(plan: Plan, dataset: Dataset) -> str:
-    racks = _table(
-        racks_by_year(plan, dataset),
-        {
-            "year": ("year", str),
-            "gen_id": ("generation", None),
-            "racks": ("racks", _whole),
-            "gpus": ("GPUs", _whole),
-            "it_mw": ("IT MW", _tenth),
-        },
-    )
-    decisions = _table(
-        decisions_by_year(plan),
-        {
-            "year": ("year", str), "blocks": ("blocks", _whole), "block_mw": ("MW", _tenth), "retrofits": ("retrofits", _whole),
-            "retrofit_mw": ("MW", _tenth), "sites_opened": ("sites opened", _whole), "contracts_signed": ("contracts signed", _whole), "ids": ("which", None),
-        },
-    )  # fmt: skip
-    return f"<div class='two'><div>{racks}</div><div>{decisions}</div></div>"
+    horizon = f"{dataset.calendar.labels[0]} to {dataset.calendar.labels[-1]}, {dataset.settings.periods} periods"
+    origin = f"{summary.solver.name} {summary.solver.version}; dataset {summary.dataset.name}, SHA-256 {summary.dataset.sha256}"
+    return f"<div class='cards'>{shown}</div>{note(f'{horizon}; {origin}.')}"
