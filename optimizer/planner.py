@@ -145,8 +145,6 @@ class _Planning:
         except DirectiveConflictError as conflict:
             raise InfeasibleError([str(conflict)], self._summary(dataset, None, infeasible=True)) from None
         self._clock("build", since)
-        if mps is not None:
-            write_model(matrix, mps)
         since = time.monotonic()
         search = self.search = Search(
             instance, matrix, self.gap, self.control, self.threads, self.seed, report=self._report, began=self.began
@@ -160,8 +158,10 @@ class _Planning:
             raise InfeasibleError(found, self._summary(dataset, None, infeasible=True)) from None
         self.seconds["relax"] = search.seconds.get("relax", 0.0)
         self.seconds["search"] = time.monotonic() - since - self.seconds["relax"]
-        if mps is not None and search.row_dual is not None:
-            write_duals(matrix, search.row_dual, duals_path(mps))
+        if mps is not None:
+            write_model(matrix, mps)
+            if search.row_dual is not None:
+                write_duals(matrix, search.row_dual, duals_path(mps))
         if search.best is None:
             raise NoPlanError(self._summary(dataset, None))
         return self._finish(dataset, instance, matrix, search.best)
