@@ -88,7 +88,7 @@ def test_a_declined_contract_is_not_served() -> None:
     assert list(found.decisions["kind"]) == ["decline"]
     m = compile_matrix(formulate(Instance(small_dataset(**tables))))
     rows, index = m.rows["serving_signed"]
-    assert [key for key in index] == [("c", "a"), ("c", "b")]
+    assert list(index) == [("c", "a"), ("c", "b")]
     row = m.a[[int(rows[0])], :].toarray()[0]
     names = m.column_names()
     assert {names[j]: row[j] for j in np.flatnonzero(row)} == {"serve[c,a]": 1.0, "sign[c]": -1.0}
