@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import altair as alt
@@ -66,29 +67,41 @@ def grid_heatmap(plan: Plan, dataset: Dataset) -> Picture:
 def grid_draw(plan: Plan, dataset: Dataset) -> pd.DataFrame:
     """Facility peak of all sites below a node against the node's limit (constraint 7 of the model), MW.
 
+    A node is tight where the plan says that the grid binds a site below it and no node above that site has less left.
+
     Returns:
-        Columns row (grid node), period, used, limit, tight (used within 1e-6 of the limit); nodes with a limit only.
+        Columns row (grid node), period, used, limit, tight; nodes with a limit above 0 and sites below them only.
     """
     calendar = dataset.calendar
     parents = {row.node_id: row.parent_id for row in dataset.rows(tb.GridNode)}
     given: dict[str, list[tuple[int, float]]] = {}
     for row in dataset.rows(tb.GridLimit):
         given.setdefault(row.node_id, []).append((calendar.index(row.from_period), row.limit_mw))
-    peak = {(s, p): mw for s, p, mw in zip(*(plan.sites[c].tolist() for c in ("site_id", "period", "facility_peak_mw")), strict=True)}
-    below: dict[str, list[str]] = {node: [] for node in given}
+    limits = {
+        node: dict(zip(calendar.labels, steps(found, calendar.periods, math.inf).tolist(), strict=True)) for node, found in given.items()
+    }
+    above: dict[str, list[str]] = {}
     for site in dataset.rows(tb.Site):
-        node = site.grid_node
+        nodes, node = above.setdefault(site.site_id, []), site.grid_node
         while node is not None:
-            if node in below:
-                below[node].append(site.site_id)
+            if node in limits:
+                nodes.append(node)
             node = parents.get(node)
-    rows = []
-    for node, sites in below.items():
-        limits = steps(given[node], calendar.periods, float("inf")).tolist()
-        for label, limit in zip(calendar.labels, limits, strict=True):
-            if sites and 0 < limit < float("inf"):
-                used = sum(peak.get((site, label), 0.0) for site in sites)
-                rows.append((node, label, used, limit, used > 0 and limit - used <= 1e-6 * max(1.0, limit)))
+    used: dict[tuple[str, str], float] = {(node, label): 0.0 for nodes in above.values() for node in nodes for label in calendar.labels}
+    columns = [plan.sites[name].tolist() for name in ("site_id", "period", "facility_peak_mw", "binding")]
+    for name, label, mw, _ in zip(*columns, strict=True):
+        for node in above[name]:
+            used[node, label] += mw
+    tight = set()
+    for name, label, _, names in zip(*columns, strict=True):
+        if "grid" in str(names).split(";") and above[name]:
+            left = {node: limits[node][label] - used[node, label] for node in above[name]}
+            tight.add((min(left, key=left.__getitem__), label))
+    rows = [
+        (node, label, mw, limits[node][label], (node, label) in tight)
+        for (node, label), mw in used.items()
+        if 0 < limits[node][label] < math.inf
+    ]
     return pd.DataFrame(rows, columns=["row", "period", "used", "limit", "tight"])
 
 

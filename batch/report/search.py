@@ -20,7 +20,9 @@ def search(plan: Plan) -> Picture:
     size, usd = unit(long["usd"].astype(float), "USD")
     long = long.assign(amount=long["usd"].astype(float) / size, what=long["what"].map(NAMES)).drop(columns="usd")
     base = alt.Chart(typed(long)).encode(
-        x=alt.X("seconds:Q", scale=alt.Scale(nice=False, zero=True), axis=alt.Axis(title="wall-clock time, seconds", grid=False)),
+        x=alt.X(
+            "seconds:Q", scale=alt.Scale(nice=False, zero=True), axis=alt.Axis(title="wall-clock time, seconds", grid=False, tickCount=10)
+        ),
         y=alt.Y("amount:Q", axis=quantity_axis(usd), scale=alt.Scale(zero=False, padding=8)),
         color=alt.Color(
             "what:N", scale=alt.Scale(domain=list(NAMES.values()), range=[RED, BLUE]), legend=alt.Legend(title=None, orient="top")

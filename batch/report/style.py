@@ -65,12 +65,19 @@ TABS
   nav, .tabs > input, .tabs > label { display: none; }
   .panel, .panel h3 { display: block; }
   .panel, .chart, tr, .card { break-inside: avoid; }
-  h1, h2, h3, .note { break-after: avoid; }
-  h2 { margin-top: 16px; padding-top: 10px; }
+  h1, h2, h3, h2 + .note { break-after: avoid; }
+  h2 { margin: 14px 0 8px; padding-top: 8px; font-size: 15px; }
+  h3 { margin: 10px 0 4px; }
   table { font-size: 9.5px; }
-  td, th { padding: 2px 5px; }
+  td, th { padding: 1.5px 5px; }
   .scroll { overflow: visible; }
-  .chart svg { max-height: 178mm; }
+  .cards { grid-template-columns: repeat(4, 1fr); gap: 6px; }
+  .card { padding: 5px 8px; }
+  .card b { font-size: 15px; }
+  .card small, .card span, .note { font-size: 10px; }
+  .chart svg { max-height: 162mm; }
+  .panel .chart svg, #section-map .chart svg { max-height: 102mm; }
+  tbody tr:nth-child(-n+4) { break-after: avoid; }
 }
 """.replace("FONT", FONT).replace(
     "TABS", "\n".join(f".tabs > input:nth-of-type({n}):checked ~ .panel:nth-of-type({n}) {{ display: block; }}" for n in range(1, 5))

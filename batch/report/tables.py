@@ -90,7 +90,7 @@ def _megawatts(value: float) -> str:
 def _money(values: pd.Series, title: str) -> Col:
     """A column of money in the unit that suits its largest; nothing for what rounds to 0."""
     size, usd = unit(values, "USD")
-    return number(f"{title}, {usd}", lambda value: f"{value / size:,.1f}" if value / size >= 0.05 else "")
+    return number(f"{title}, {usd}", lambda value: f"{value / size:,.2f}" if value / size >= 0.005 else "")
 
 
 def _percent(value: float) -> str:
@@ -102,14 +102,14 @@ def binding_table(plan: Plan, dataset: Dataset) -> str:
     found = binding_limits(plan)
     if found.empty:
         return note("No limit of a site binds.")
-    names = {row.site_id: row.name for row in dataset.rows(tb.Site)}
+    sites = [row.site_id for row in dataset.rows(tb.Site)]
     limits = [name for name in BINDING_NAMES if (found["limit"] == name).any()]
     total = found.groupby("site_id")["count"].sum()
-    order = sorted(total.index, key=lambda site: (-int(total[site]), list(names).index(site)))
+    order = sorted(total.index, key=lambda site: (-int(total[site]), sites.index(site)))
     when = {(site, limit): periods for site, limit, periods in zip(found["site_id"], found["limit"], found["periods"], strict=True)}
-    rows = [(site, names[site], *(when.get((site, limit), "") for limit in limits)) for site in order]
-    frame = pd.DataFrame(rows, columns=["site", "name", *limits])
-    return table(frame, {"site": key("site"), "name": Col("name"), **{limit: key(limit_name(limit)) for limit in limits}})
+    rows = [(site, *(when.get((site, limit), "") for limit in limits)) for site in order]
+    frame = pd.DataFrame(rows, columns=["site", *limits])
+    return table(frame, {"site": key("site"), **{limit: key(limit_name(limit)) for limit in limits}})
 
 
 def contracts_table(plan: Plan, dataset: Dataset) -> str:
@@ -162,8 +162,7 @@ def racks_table(plan: Plan, dataset: Dataset) -> str:
     rows.sort(key=lambda row: order[row["gen"]])
     return _by_year(
         rows,
-        "gen",
-        "generation",
+        {"gen": key("generation")},
         years,
         {"racks": number("racks", _whole), "gpus": number("GPUs", _whole), "mw": number("IT MW", _megawatts)},
     )
@@ -181,16 +180,25 @@ def sites_table(plan: Plan, dataset: Dataset) -> str:
         if len(own):
             mw = sum(racks * kw[gen] / 1000.0 for gen, racks in zip(own["gen_id"], own["installed"], strict=True))
             by_year = {str(year): int(racks) for year, racks in own.groupby("year")["installed"].sum().items()}
-            rows.append({"site": site.site_id, **by_year, "racks": own["installed"].sum(), "mw": mw})
-    return _by_year(rows, "site", "site", years, {"racks": number("racks", _whole), "mw": number("IT MW", _megawatts)})
+            rows.append({"site": site.site_id, "name": site.name, **by_year, "racks": own["installed"].sum(), "mw": mw})
+    return _by_year(
+        rows, {"site": key("site"), "name": Col("name")}, years, {"racks": number("racks", _whole), "mw": number("IT MW", _megawatts)}
+    )
 
 
-def _by_year(rows: list[dict[str, Any]], name: str, title: str, years: list[Any], totals: Mapping[str, Col]) -> str:
-    """A row per key, a column per year, totals at the end and at the foot."""
+def _by_year(rows: list[dict[str, Any]], names: Mapping[str, Col], years: list[Any], totals: Mapping[str, Col]) -> str:
+    """A row per record, a column per year, totals at the end and at the foot."""
     labels = [str(year) for year in years]
     if rows:
-        rows = [*rows, {name: "all", **{label: sum(row.get(label, 0) for row in rows) for label in (*labels, *totals)}}]
+        rows = [
+            *rows,
+            {
+                **dict.fromkeys(names, ""),
+                next(iter(names)): "all",
+                **{label: sum(row.get(label, 0) for row in rows) for label in (*labels, *totals)},
+            },
+        ]
     frame = pd.DataFrame(rows)
     for label in labels:
         frame[label] = frame[label].fillna(0)
-    return table(frame, {name: key(title), **{label: number(label, _some) for label in labels}, **totals})
+    return table(frame, {**names, **{label: number(label, _some) for label in labels}, **totals})
