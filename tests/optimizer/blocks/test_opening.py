@@ -38,7 +38,8 @@ def test_nothing_stands_at_a_closed_site() -> None:
     assert sorted(zip(found.decisions["kind"], found.decisions["period"], strict=True)) == [("build", "2026-Q1"), ("open", "2026-Q1")]
     closed = best(**candidate(activation_usd=2_600_000))
     assert closed.summary.npv_usd == pytest.approx(-876_000, rel=1e-9)
-    assert closed.decisions.empty and closed.racks.empty
+    assert closed.decisions.empty
+    assert closed.racks.empty
     later = best(**candidate(activation_usd=50_000), discount_rate=0.1)
     assert later.summary.npv_terms["activation"] == pytest.approx(-50_000 * DISCOUNT**0.5, rel=1e-9)
 

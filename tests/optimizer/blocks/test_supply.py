@@ -32,7 +32,8 @@ def without(name: str = "", /, *, relax: bool = False, **tables: Any) -> float:
     if relax:
         m.integer[:] = False
     answer = solve_highs(m)
-    assert answer.status == "optimal" and answer.x is not None
+    assert answer.status == "optimal"
+    assert answer.x is not None
     return m.npv_usd(answer.x)
 
 
