@@ -26,10 +26,12 @@ def _words(term: str) -> str:
 
 
 def cash(plan: Plan, dataset: Dataset) -> Picture:
-    """Cash per period by term, and below it the discounted sum so far."""
+    """Cash per period by term, and below it the discounted sum so far; None if no money moves."""
     labels = dataset.calendar.labels
     long = plan.cash.melt("period", list(NPV_TERMS), "term", "usd")
     long = long[long["usd"] != 0]
+    if long.empty:
+        return None
     size, usd = unit(long.groupby(["period", long["usd"] > 0])["usd"].sum(), "USD")
     long = long.assign(usd=long["usd"] / size, term=long["term"].map(_words))
     so_far = plan.cash["discounted_total"].cumsum()

@@ -21,6 +21,8 @@ def deliveries(plan: Plan, dataset: Dataset) -> Picture:
     parts = {"delivered_gpus": "delivered", "short_gpus": "owed and not delivered"}
     frame = plan.contracts.melt(["contract_id", "period", "owed_gpus"], list(parts), "what", "gpus")
     frame = frame[frame["gpus"] > 0]
+    if frame.empty:
+        return None
     frame = frame.assign(
         what=frame["what"].map(parts),
         gpus=frame["gpus"] / size,

@@ -25,7 +25,7 @@ def energy(plan: Plan, dataset: Dataset) -> Picture:
     long = sums.melt("period", list(COSTS), "what", "usd")
     long = long.assign(usd=long["usd"] / size, what=[COSTS[str(name)][0] for name in long["what"]])
     cost = (
-        alt.Chart(typed(long[long["usd"] != 0]))
+        alt.Chart(typed(long))
         .mark_bar()
         .encode(
             x=period_axis(labels),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -143,17 +144,25 @@ def _panel(title: str, part: pd.DataFrame, largest: float, width: float) -> Pict
             ],
         )
     )
-    names = alt.Chart(typed(_labels(part, view, largest))).mark_text(fontSize=10, color="#2d3748").encode(
-        longitude="lon:Q", latitude="lat:Q", text="label:N"
-    )  # fmt: skip
+    labels = alt.Chart(typed(_labels(part, view, largest)))
+    leaders = labels.mark_rule(color="#718096", strokeWidth=0.7).encode(
+        longitude="from_lon:Q", latitude="from_lat:Q", longitude2="to_lon:Q", latitude2="to_lat:Q"
+    )
+    names = labels.mark_text(fontSize=10, color="#2d3748").encode(longitude="lon:Q", latitude="lat:Q", text="label:N")
     projection = {"type": "mercator", "scale": view.scale, "translate": [width / 2, HEIGHT / 2]}
     projection["center"] = [view.lon, _latitude(view.north)]
-    layers = [layer.project(**projection) for layer in (land, points, names)]
+    layers = [layer.project(**projection) for layer in (land, points, leaders, names)]
     return alt.layer(*layers).properties(title=title, width=width, height=HEIGHT)
 
 
 def _labels(part: pd.DataFrame, view: Projection, largest: float) -> pd.DataFrame:
-    """Ids of sites beside their bubbles, largest first, where they cover no bubble and no other label; else left out."""
+    """Ids of sites beside their bubbles, largest first, where they cover no bubble and no other label.
+
+    Where there is no room beside a bubble the id stands further off, with a leader; where there is none there either it is left out.
+
+    Returns:
+        Columns label, lat, lon (middle of the text), and ends of the leader: from_lat, from_lon, to_lat, to_lon.
+    """
     bubbles = []
     for lat, lon, mw in zip(part["lat"], part["lon"], part["mw"], strict=True):
         x, y = view.place(lat, lon)
@@ -161,25 +170,25 @@ def _labels(part: pd.DataFrame, view: Projection, largest: float) -> pd.DataFram
     taken: list[tuple[float, float, float, float]] = [(x - r, y - r, x + r, y + r) for x, y, r in bubbles]
     rows = []
     for site, (x, y, radius) in zip(part["site_id"], bubbles, strict=True):
-        half, away = LETTER * len(site) / 2, radius + LINE / 2 + 1
-        side = radius + half + 3
-        for dx, dy in (
-            (0, -away),
-            (0, away),
-            (side, 0),
-            (-side, 0),
-            (side, -LINE / 2),
-            (side, LINE / 2),
-            (-side, LINE / 2),
-            (-side, -LINE / 2),
-        ):
+        half = LETTER * len(site) / 2
+        for dx, dy, off in _offsets(radius, half):
             box = (x + dx - half, y + dy - LINE / 2, x + dx + half, y + dy + LINE / 2)
             inside = box[0] >= 0 and box[2] <= view.width and box[1] >= 0 and box[3] <= HEIGHT
             if inside and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                rows.append((site, *view.degrees(x + dx, y + dy)))
+                end = (min(max(x, box[0]), box[2]), min(max(y, box[1]), box[3])) if off else (x, y)
+                rows.append((site, *view.degrees(x + dx, y + dy), *view.degrees(x, y), *view.degrees(*end)))
                 break
-    return pd.DataFrame(rows, columns=["label", "lat", "lon"])
+    return pd.DataFrame(rows, columns=["label", "lat", "lon", "from_lat", "from_lon", "to_lat", "to_lon"])
+
+
+def _offsets(radius: float, half: float) -> Iterator[tuple[float, float, bool]]:
+    """Places to try for the middle of a label around a bubble, nearest first, and whether they need a leader, pixels."""
+    for off in (0.0, 12.0, 24.0, 36.0):
+        up, side = radius + LINE / 2 + 1 + off, radius + half + 3 + off
+        yield from ((0.0, -up, off > 0), (0.0, up, off > 0), (side, 0.0, off > 0), (-side, 0.0, off > 0))
+        for slant in (LINE / 2 + off, -LINE / 2 - off):
+            yield from ((side, slant, off > 0), (-side, slant, off > 0))
 
 
 def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:

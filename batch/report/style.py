@@ -18,7 +18,7 @@ CHARTS: dict[str, Any] = {
     "header": {"labelColor": "#1a202c", "labelFontWeight": 600},
     "legend": {
         "labelColor": "#2d3748", "labelFontSize": 11, "titleColor": "#4a5568", "titleFontSize": 11.5, "titleFontWeight": "normal",
-        "symbolStrokeWidth": 0, "columnPadding": 12,
+        "symbolStrokeWidth": 0, "columnPadding": 12, "layout": {"bottom": {"margin": 40}},
     },
 }  # fmt: skip
 """Configuration of Vega-Lite for every chart."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -13,7 +15,11 @@ from typing import Any
 import pytest
 
 from batch.report import write_report
+from batch.report.draw import unit
 from batch.report.page import money, report_html
+from batch.report.site_map import HEIGHT, Projection, site_use
+from batch.report.tables import contracts_table, racks_table, sites_table
+from models import tables as tb
 from models.dataset import Dataset
 from models.plan import Plan
 from models.template import template_dataset
@@ -43,6 +49,12 @@ def specs(page: str) -> dict[str, Any]:
     found = re.search(r"const page = (\{.*?\});\n", page, flags=re.DOTALL)
     assert found is not None
     return dict(json.loads(found[1])["charts"])
+
+
+def cells(table: str) -> list[list[str]]:
+    """Rows of a table, the head first, as plain text."""
+    rows = re.findall(r"<tr>(.*?)</tr>", table, flags=re.DOTALL)
+    return [[re.sub(r"<.*?>", "", cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, flags=re.DOTALL)] for row in rows]
 
 
 def test_every_section_is_there_and_the_headline_is_the_plans() -> None:
@@ -99,13 +111,113 @@ def test_small_and_empty_plans_have_a_report(period: str, start: str, tmp_path: 
     assert "Nothing to show." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_only_the_pages_own_scripts_may_run_and_nothing_may_load() -> None:
+    best, dataset = planned()
+    page = report_html(best, dataset)
+    policy = re.search(r'Content-Security-Policy" content="(.*?)">', page)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'; ")
+    allowed = re.findall(r"'sha256-(.*?)'", policy[1])
+    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    assert [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts] == allowed
+    assert "connect-src" not in policy[1]
+
+
+def test_the_tables_hold_the_plans_figures() -> None:
+    best, dataset = planned()
+    racks = cells(racks_table(best, dataset))
+    sites = cells(sites_table(best, dataset))
+    total = f"{best.racks['installed'].sum():,}"
+    assert racks[0][-3:] == ["racks", "GPUs", "IT MW"]
+    assert racks[-1][0] == sites[-1][0] == "all"
+    assert racks[-1][-3] == sites[-1][-2] == total
+    contracts = cells(contracts_table(best, dataset))
+    assert [row[0] for row in contracts[1:]] == [row.contract_id for row in dataset.rows(tb.Contract)]
+
+
+def test_a_late_a_declined_and_a_punctual_contract() -> None:
+    """100 GPUs are there: half of what ``big`` is owed, while ``never`` would pay less than its GPUs cost."""
+    dataset = small_dataset(
+        contracts=[{"contract_id": "big", "customer": "A"}, {"contract_id": "never", "customer": "B", "status": "prospect"}],
+        contract_ramp=[
+            {"contract_id": "big", "from_period": "2026-Q1", "gpus": 200.0},
+            {"contract_id": "never", "from_period": "2026-Q1", "gpus": 100.0},
+        ],
+        contract_prices=[
+            {"contract_id": "big", "from_period": "2026-Q1", "usd_per_gpu_hour": 2.0},
+            {"contract_id": "never", "from_period": "2026-Q1", "usd_per_gpu_hour": 0.0},
+        ],
+    )
+    rows = cells(contracts_table(plan(dataset, gap=0, threads=1), dataset))
+    assert rows[1][:10] == ["big", "A", "firm", "200", "2026-Q1", "never", "4", "100", "2026-Q1", "50.0%"]
+    assert rows[2] == ["never", "B", "declined", *[""] * 9]
+
+
+def test_sites_without_limits_that_bind_say_so() -> None:
+    dataset = small_dataset(supply=[], contracts=[])
+    assert "No limit of a site binds." in report_html(plan(dataset, gap=0, threads=1), dataset)
+
+
+def test_names_of_sites_on_the_map_stay_inside_and_apart() -> None:
+    places = {"a": (40.0, -100.0), "b": (40.0, -100.0), "c": (40.2, -99.9), "far": (60.0, 24.0), "dateline": (-17.0, 178.0)}
+    sites = [{"site_id": site, "lat": lat, "lon": lon} for site, (lat, lon) in places.items()]
+    dataset = small_dataset(sites=sites)
+    best = plan(dataset, gap=0, threads=1)
+    use = site_use(best, dataset)
+    east = use[use["lon"] > 0]
+    view = Projection.around(east, 400.0)
+    for lat, lon in zip(east["lat"], east["lon"], strict=True):
+        x, y = view.place(lat, lon)
+        assert 0 <= x <= 400
+        assert 0 <= y <= HEIGHT
+        assert view.degrees(x, y) == pytest.approx((lat, lon))
+    labels = [row["label"] for data in specs(report_html(best, dataset))["map-0"]["datasets"].values() for row in data if "label" in row]
+    assert sorted(labels) == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([2.5e9, 1.0], (1e9, "billion USD")),
+        ([-3e6], (1e6, "million USD")),
+        ([999.0], (1.0, "USD")),
+        ([], (1.0, "USD")),
+        ([1e3], (1e3, "thousand USD")),
+    ],
+)
+def test_the_unit_suits_the_largest_value(values: list[float], expected: tuple[float, str]) -> None:
+    assert unit(values, "USD") == expected
+
+
+def opened(path: Path) -> tuple[str, list[str]]:
+    """The page as a browser has made it, without scripts, and what stands in its console."""
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=30000"]
+    done = subprocess.run([*command, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    page = re.sub(r"<script>.*?</script>", "", done.stdout, flags=re.DOTALL)
+    return page, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
-def test_a_browser_draws_every_picture(tmp_path: Path) -> None:
+def test_a_browser_draws_every_picture_and_complains_of_nothing(tmp_path: Path) -> None:
     best, dataset = planned()
     path = tmp_path / "report.html"
     write_report(best, dataset, path, baseline=spreadsheet_plan(dataset))
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=30000", "--dump-dom", path.as_uri()]
-    page = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    page, console = opened(path)
     drawn = re.findall(r'class="chart[^"]*drawn[^"]*" id="([\w-]+)"', page)
     assert sorted(drawn) == sorted(specs(path.read_text(encoding="utf-8")))
-    assert "can't be drawn:" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert page.count("<svg") >= len(drawn)
+    assert "can't be drawn:" not in page
+    assert console == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
+def test_a_browser_runs_nothing_that_a_name_holds(tmp_path: Path) -> None:
+    evil = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
+    dataset = small_dataset(name=evil, sites=[{"site_id": "a", "name": evil}], contracts=[{"contract_id": "c", "customer": evil}])
+    write_report(plan(dataset, gap=0, threads=1), dataset, tmp_path / "report.html")
+    page, console = opened(tmp_path / "report.html")
+    title = re.search(r"<title>(.*?)</title>", page, flags=re.DOTALL)
+    assert title is not None
+    assert "onerror" in title[1]
+    assert "<img" not in page
+    assert console == []
