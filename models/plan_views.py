@@ -19,7 +19,7 @@ from models.binding import BINDING_NAMES
 from models.calendar import Calendar, PeriodKind, ordinal
 from models.dataset import Dataset
 from models.faults import Fault, PlanError, closest
-from models.plan import NPV_TERMS, Plan, SolutionStatus, StopReason
+from models.plan import NPV_TERMS, PLAN_COLUMNS, Plan, SolutionStatus, StopReason
 
 TOLERANCE = 1e-6
 """Short GPUs count above this share of ``max(1, owed)``."""
@@ -189,6 +189,40 @@ def _is_period(label: str, kind: PeriodKind) -> bool:
     return True
 
 
+def check_names(plan: Plan, dataset: Dataset) -> None:
+    """Check that a plan names only sites, generations, contracts and periods of its dataset.
+
+    Periods of decisions may be others: a prospect that is declined can start outside the horizon.
+
+    Raises:
+        PlanError: a fault per table, column and name that is unknown.
+    """
+    known = {
+        name: [str(getattr(row, tb.KEYS[name][0])) for row in dataset.table_rows(name)] for name in ("sites", "generations", "contracts")
+    }
+    periods, faults = dataset.calendar.labels, list[Fault]()
+    for table, columns in PLAN_COLUMNS.items():
+        for c in columns:
+            found = [str(value) for value in plan[table][c.name].unique()] if c.ref or c.period else []
+            if c.ref:
+                faults += [_unknown_id(table, c.name, c.ref, value, known[c.ref]) for value in found if value not in known[c.ref]]
+            elif table != "decisions":
+                horizon = f"{periods[0]} to {periods[-1]}"
+                faults += [
+                    Fault(table, "is outside the horizon", column=c.name, value=value, allowed=horizon, code="outside_horizon")
+                    for value in found
+                    if value not in periods
+                ]
+    if faults:
+        raise PlanError(faults)
+
+
+def _unknown_id(table: str, column: str, ref: str, value: str, known: Iterable[str]) -> Fault:
+    near = closest(value, known)
+    allowed = "" if near else ", ".join(known)
+    return Fault(table, f"unknown {ref.removesuffix('s')}", column=column, value=value, allowed=allowed, suggestion=near, code="unknown_id")
+
+
 def _view(name: str, rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(VIEW_COLUMNS[name]))
 
@@ -341,7 +375,7 @@ def _rack_sums(frame: pd.DataFrame, keys: list[str], column: str, dataset: Datas
     place = {gen: at for at, gen in enumerate(gens or found)}
     unknown = [gen for gen in found if gen not in place]
     if unknown:
-        raise PlanError([_unknown_generation(gen, gens) for gen in unknown])
+        raise PlanError([_unknown_id("racks", "gen_id", "generations", gen, gens) for gen in unknown])
     sums: list[tuple[tuple[Any, ...], int]] = [(_tuple(key), int(rows[column].sum())) for key, rows in frame.groupby(keys, sort=False)]
     sums.sort(key=lambda item: tuple(place[part] if name == "gen_id" else part for name, part in zip(keys, item[0], strict=True)))
     sizes, at = {gen: (row.gpus_per_rack, row.rack_kw) for gen, row in gens.items()}, keys.index("gen_id")
@@ -354,12 +388,6 @@ def _rack_sums(frame: pd.DataFrame, keys: list[str], column: str, dataset: Datas
 
 def _tuple(key: Any) -> tuple[Any, ...]:
     return tuple(key)
-
-
-def _unknown_generation(gen: str, known: Iterable[str]) -> Fault:
-    near = closest(gen, known)
-    allowed = "" if near else ", ".join(known)
-    return Fault("racks", "unknown generation", column="gen_id", value=gen, allowed=allowed, suggestion=near, code="unknown_id")
 
 
 def decisions_by_year(plan: Plan) -> pd.DataFrame:
