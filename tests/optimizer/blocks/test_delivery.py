@@ -68,6 +68,7 @@ def test_what_is_not_delivered_is_short() -> None:
     assert found.summary.npv_usd == pytest.approx(3_200 * 1.1**-0.125, rel=1e-9)
     assert found.contracts["short_gpus"].tolist() == pytest.approx([60])
     assert npv(**tables) == pytest.approx(3_200, rel=1e-9)
+    assert without(**tables) == pytest.approx(3_200)
     assert without("delivery", **tables) == pytest.approx(132_800)
 
 

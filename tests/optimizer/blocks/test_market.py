@@ -17,7 +17,7 @@ def tier(name: str, usd: float, depth: float) -> dict[str, object]:
     return {"gen_id": "h100", "tier": name, "from_period": "2026-Q1", "usd_per_gpu_hour": usd, "max_gpus": depth}
 
 
-@covers("market_depth", "market_revenue")
+@covers("market_revenue")
 def test_a_tier_takes_so_many() -> None:
     """25 GPUs at 1 USD, 3 racks: 25*2160 - 30,000 = 24,000 (2 racks: 23,200); 30 GPUs: 34,800.
 
@@ -35,7 +35,10 @@ def test_a_tier_takes_so_many() -> None:
 
 @covers("market_depth")
 def test_the_dear_tier_is_full_before_the_cheap_one() -> None:
-    """10 GPUs at 2 USD, the rest of 100 at 1 USD: 2*10*2160 + 90*2160 - 100,000 = 137,600; a dear tier of 40: 2*40*2160 + 60*2160 - 100,000 = 202,400."""
+    """10 GPUs at 2 USD, the rest of 100 at 1 USD: 2*10*2160 + 90*2160 - 100,000 = 137,600.
+
+    A dear tier of 40: 2*40*2160 + 60*2160 - 100,000 = 202,400.
+    """
     for dear, expected in ((10, 137_600), (40, 202_400)):
         found = best(**one(), **NO_CONTRACTS, market=[tier("reserved", 2.0, dear), tier("spot", 1.0, 500)])
         assert found.summary.npv_usd == pytest.approx(expected, rel=1e-9)

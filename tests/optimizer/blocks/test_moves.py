@@ -35,9 +35,11 @@ def test_a_site_that_ends_moves_its_contract() -> None:
     assert found.summary.npv_usd == pytest.approx(1_651_300, rel=1e-9)
     assert found.summary.npv_terms["moves"] == pytest.approx(-700, rel=1e-9)
     assert found.contracts["moved_gpus"].tolist() == pytest.approx([0, 100, 0, 0])
+    assert without(**tables, contracts=CONTRACT) == pytest.approx(1_651_300, rel=1e-9)
     assert without("moves", **tables, contracts=CONTRACT) == pytest.approx(1_652_000)
     assert npv(**tables) == pytest.approx(1_652_000, rel=1e-9)
     later = best(**tables, contracts=CONTRACT, discount_rate=0.1)
+    assert without(**tables, contracts=CONTRACT, discount_rate=0.1) == pytest.approx(later.summary.npv_usd, rel=1e-9)
     assert later.summary.npv_terms["moves"] == pytest.approx(-700 * 1.1**-0.375, rel=1e-9)
 
 

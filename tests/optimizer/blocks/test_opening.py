@@ -41,6 +41,7 @@ def test_nothing_stands_at_a_closed_site() -> None:
     assert closed.decisions.empty
     assert closed.racks.empty
     later = best(**candidate(activation_usd=50_000), discount_rate=0.1)
+    assert without(**candidate(activation_usd=50_000), discount_rate=0.1) == pytest.approx(later.summary.npv_usd, rel=1e-9)
     assert later.summary.npv_terms["activation"] == pytest.approx(-50_000 * DISCOUNT**0.5, rel=1e-9)
 
 
@@ -120,6 +121,7 @@ def test_a_block_once_built_stays_built() -> None:
     assert found.summary.npv_terms["lease"] == pytest.approx(-120_000, rel=1e-9)
     assert without("built_monotone", **tables) == pytest.approx(708_800)
     later = best(**tables, discount_rate=0.1)
+    assert without(**tables, discount_rate=0.1) == pytest.approx(later.summary.npv_usd, rel=1e-9)
     assert later.summary.npv_terms["lease"] == pytest.approx(-30_000 * sum(DISCOUNT ** (t + 0.5) for t in range(4)), rel=1e-9)
 
 
@@ -133,12 +135,16 @@ def test_firm_blocks_are_leased_from_energization() -> None:
     found = best(**tables, power_blocks=block(lease_usd_per_kw_month=1, energized="2026-Q3"))
     assert found.summary.npv_usd == pytest.approx(-936_000, rel=1e-9)
     assert found.summary.npv_terms["lease"] == pytest.approx(-60_000, rel=1e-9)
+    assert without(**tables, power_blocks=block(lease_usd_per_kw_month=1, energized="2026-Q3")) == pytest.approx(-936_000, rel=1e-9)
     assert npv(**tables, power_blocks=block(lease_usd_per_kw_month=1)) == pytest.approx(-996_000, rel=1e-9)
 
 
 @covers("build_window")
 def test_a_block_not_built_by_latest_stays_unbuilt() -> None:
-    """Served in Q3 and Q4, 4416 hours, but to be built in Q2 at the latest: 883,200 - 100,000 - 9*10,000 = 693,200; else 6 months, 723,200."""
+    """Served in Q3 and Q4, 4416 hours, but to be built in Q2 at the latest: 883,200 - 100,000 - 9*10,000 = 693,200.
+
+    Built in Q3 it is leased for 6 months only, 723,200.
+    """
     later = {"sites": [{"site_id": "a"}], "contracts": [{"contract_id": "c", "start": "2026-Q3"}]}
     option = {"status": "option", "lease_usd_per_kw_month": 1, "energized": "2026-Q2"}
     found = best(**later, power_blocks=block(**option, latest="2026-Q2"))
@@ -152,7 +158,9 @@ def test_a_block_not_built_by_latest_stays_unbuilt() -> None:
 
 @covers("block_capex", "residual_value")
 def test_capital_of_a_block_is_paid_before_and_partly_kept() -> None:
-    """200,000 USD paid one quarter before energization in 2026-Q2, 40 % left at the end: 1,220,000 - 216,000 - 200,000 + 80,000 = 884,000.
+    """200,000 USD paid one quarter before energization in 2026-Q2, 40 % left at the end.
+
+    1,220,000 - 216,000 - 200,000 + 80,000 = 884,000.
 
     At 10 % a year: 200,000 * 1.1^-0.125 (in Q1, not in Q2) and 80,000 / 1.1.
     """
@@ -165,7 +173,10 @@ def test_capital_of_a_block_is_paid_before_and_partly_kept() -> None:
     assert found.decisions[["kind", "period"]].to_numpy().tolist() == [["build", "2026-Q2"]]
     assert found.cash.set_index("period")["block_capex"].to_dict()["2026-Q1"] == pytest.approx(-200_000, rel=1e-9)
     assert found.summary.npv_terms["residual_value"] == pytest.approx(80_000, rel=1e-9)
-    later = best(**tables, discount_rate=0.1).summary.npv_terms
+    assert without(**tables) == pytest.approx(884_000, rel=1e-9)
+    discounted = best(**tables, discount_rate=0.1).summary
+    assert without(**tables, discount_rate=0.1) == pytest.approx(discounted.npv_usd, rel=1e-9)
+    later = discounted.npv_terms
     assert later["block_capex"] == pytest.approx(-200_000 * DISCOUNT**0.5, rel=1e-9)
     assert later["residual_value"] == pytest.approx(80_000 / 1.1, rel=1e-9)
 

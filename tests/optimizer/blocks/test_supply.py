@@ -20,6 +20,8 @@ from tests.optimizer.solved import compiled, solve_highs
 def without(name: str = "", /, *, relax: bool = False, **tables: Any) -> float:
     """Optimum of the matrix itself, USD, with all rows of one constraint freed (none if it is not named).
 
+    Unnamed it shows that the objective has the terms that the plan's summary, computed from data and decisions alone, has.
+
     Args:
         name: the constraint; it must have rows.
         relax: whether whole numbers may be fractions (the bound of the linear relaxation).
