@@ -227,6 +227,6 @@ def _head(plan: Plan, dataset: Dataset, comparison: Comparison | None, h: Headli
     if comparison is not None:
         cards.append(("uplift", money(comparison.uplift_usd), f"over the baseline of {money(comparison.baseline_npv_usd)}"))
     shown = "".join(f"<div class='card'><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>" for a, b, c in cards)
-    horizon = f"{dataset.calendar.labels[0]} to {dataset.calendar.labels[-1]}, {dataset.settings.periods} periods"
+    horizon = f"{dataset.calendar.labels[0]} to {dataset.calendar.labels[-1]}, {dataset.settings.periods} period{'s' if dataset.settings.periods > 1 else ''}"
     origin = f"{summary.solver.name} {summary.solver.version}; dataset {summary.dataset.name}, SHA-256 {summary.dataset.sha256}"
     return f"<div class='cards'>{shown}</div>{note(f'{horizon}; {origin}.')}"

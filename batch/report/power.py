@@ -147,14 +147,14 @@ def power_by_site(plan: Plan, dataset: Dataset) -> Picture:
     if frame.empty:
         return None
     labels = dataset.calendar.labels
-    gens = generation_order(dataset, used["gen_id"])
-    frame["order"] = [gens.index(gen) if gen in gens else None for gen in frame["gen_id"]]
+    gens = generation_order(dataset, used["gen_id"]) or ["no racks"]
+    frame = frame.fillna({"mw": 0.0, "gen_id": gens[0]})
+    frame["order"] = [gens.index(str(gen)) for gen in frame["gen_id"]]
     found = set(frame["site_id"])
     width = small_width(COLUMNS)
-    base = alt.Chart(typed(frame.astype({"gen_id": object}))).encode(x=period_axis(labels, every=2))
+    base = alt.Chart(typed(frame)).encode(x=period_axis(labels, every=2))
     bars = (
         base.mark_bar()
-        .transform_filter("isValid(datum.mw)")
         .encode(
             y=alt.Y("mw:Q", axis=small_axis()),
             order=alt.Order("order:Q"),

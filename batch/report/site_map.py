@@ -21,6 +21,8 @@ from models.plan_views import binding_limits
 
 LAND = Path(__file__).resolve().parents[2] / "data" / "geo" / "land-110m.json"
 HEIGHT = 430
+LEAST_LON, LEAST_LAT = 30.0, 14.0
+"""Smallest range of a panel, degrees: the outline is too coarse for less."""
 GAP = 16
 SHARES = {1: (1.0,), 2: (0.6, 0.4)}
 """Width of the panels."""
@@ -70,7 +72,7 @@ def site_map(plan: Plan, dataset: Dataset) -> Picture:
         return None
     room = WIDTH - GAP * (len(parts) - 1)
     panels = [
-        _panel(title, part, max(float(use["mw"].max()), 1.0), room * share)
+        _panel(title if len(parts) > 1 else "", part, max(float(use["mw"].max()), 1.0), room * share)
         for (title, part), share in zip(parts, SHARES[len(parts)], strict=True)
     ]
     return alt.hconcat(*panels, spacing=GAP)
@@ -95,8 +97,9 @@ class Projection:
     @staticmethod
     def around(part: pd.DataFrame, width: float) -> Projection:
         """The largest scale at which all sites stand in the panel, with a margin."""
-        west, east = float(part["lon"].min()) - 5, float(part["lon"].max()) + 5
-        low, high = _northing(float(part["lat"].min()) - 3), _northing(float(part["lat"].max()) + 3)
+        west, east = _widened(float(part["lon"].min()), float(part["lon"].max()), 5.0, LEAST_LON)
+        south, north = _widened(float(part["lat"].min()), float(part["lat"].max()), 3.0, LEAST_LAT)
+        low, high = _northing(south), _northing(north)
         scale = min(width / math.radians(east - west), HEIGHT / (high - low))
         return Projection(width, scale, (west + east) / 2, (low + high) / 2)
 
@@ -193,6 +196,12 @@ def _offsets(radius: float, half: float) -> Iterator[tuple[float, float, bool]]:
 
 def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _widened(low: float, high: float, margin: float, least: float) -> tuple[float, float]:
+    """The range with a margin on both sides, and not below the least width."""
+    more = max(margin, (least - (high - low)) / 2)
+    return low - more, high + more
 
 
 def _northing(latitude: float) -> float:

@@ -211,6 +211,23 @@ def test_a_browser_draws_every_picture_and_complains_of_nothing(tmp_path: Path) 
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"period": "month", "start": "2026-11", "periods": 40, "supply": [], "contracts": []},
+        {"period": "year", "periods": 1, "sites": [{"site_id": "solo", "lat": 71.0, "lon": -179.0}]},
+        {"contracts": [], "market": [{"gen_id": "h100"}], "grid_nodes": [{"node_id": "n"}], "grid_limits": []},
+    ],
+)
+def test_a_browser_draws_small_plans(more: dict[str, Any], tmp_path: Path) -> None:
+    dataset = small_dataset(**more)
+    write_report(plan(dataset, gap=0, threads=1), dataset, tmp_path / "report.html")
+    page, console = opened(tmp_path / "report.html")
+    assert page.count("<svg") >= len(specs((tmp_path / "report.html").read_text(encoding="utf-8"))) > 0
+    assert console == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
 def test_a_browser_runs_nothing_that_a_name_holds(tmp_path: Path) -> None:
     evil = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
     dataset = small_dataset(name=evil, sites=[{"site_id": "a", "name": evil}], contracts=[{"contract_id": "c", "customer": evil}])
