@@ -183,7 +183,10 @@ def test_capital_of_a_block_is_paid_before_and_partly_kept() -> None:
 
 @covers("open_serving")
 def test_a_serving_site_is_open() -> None:
-    """b, a candidate, is directed to serve though a can do it all: 432,000 - 100,000 - 50,000 = 282,000; a closed b could serve: 332,000."""
+    """b, a candidate, is directed to serve though a can do it all: 432,000 - 100,000 - 50,000 = 282,000.
+
+    Without the row b could serve and stay closed: 332,000, the same as without the directive.
+    """
     sites = [{"site_id": "a"}, {"site_id": "b", "status": "candidate", "activation_usd": 50_000}]
     tables = {"periods": 1, "sites": sites, "contracts": [{"contract_id": "c", "max_sites": 2}]}
     ordered = directed("serve", contract_id="c", site_id="b")
