@@ -28,7 +28,7 @@ from batch.report.tables import note
 from models.dataset import Dataset
 from models.files.atomic import write_bytes
 from models.plan import Plan
-from models.plan_views import Comparison, Headline, compare, headline
+from models.plan_views import Comparison, Headline, check_names, compare, headline
 
 DIGITS = 8
 """Significant digits of the figures behind the charts."""
@@ -53,7 +53,7 @@ def write_report(plan: Plan, dataset: Dataset, path: Path, *, baseline: Plan | N
         baseline: a plan to compare with.
 
     Raises:
-        PlanError: the plan has a generation that the dataset does not have.
+        PlanError: the plan names sites, generations, contracts or periods that the dataset does not have.
         StorageError: the file can't be written.
     """
     write_bytes(path, report_html(plan, dataset, baseline).encode("utf-8"))
@@ -117,8 +117,9 @@ def report_html(plan: Plan, dataset: Dataset, baseline: Plan | None = None) -> s
     """The report as HTML that loads nothing: its content policy names the hashes of its own two scripts and forbids the rest.
 
     Raises:
-        PlanError: the plan has a generation that the dataset does not have.
+        PlanError: the plan names sites, generations, contracts or periods that the dataset does not have.
     """
+    check_names(plan, dataset)
     comparison = compare(plan, baseline) if baseline is not None else None
     facts = headline(plan, dataset)
     sections = _sections(plan, dataset, comparison, facts)
