@@ -167,6 +167,8 @@ class Search:
             self.offer(start, "plan to start from")
         self.relax()
         if self.matrix.a.nnz > SMALL and not self.done:
+            if self.best is None:
+                self.first()
             self.dive()
         if not self.done:
             self.whole_model()
@@ -187,6 +189,14 @@ class Search:
             self.raise_bound(self.certified)
             self._warm = program
         self.log("relaxation solved")
+
+    def first(self) -> None:
+        """Any plan at all: no prospect signed, nothing opened, built or converted; the first that HiGHS finds."""
+        upper = self.matrix.upper.copy()
+        for name in YES_OR_NO:
+            if name != "serve":
+                upper[self.matrix.of(name)] = self.matrix.lower[self.matrix.of(name)]
+        self._near(replace(self.matrix, upper=upper), "first plan", self.control.remaining / 3, solutions=1)
 
     def dive(self) -> None:
         """Sites, then yes or no, then racks, by warm relaxations."""
@@ -244,10 +254,12 @@ class Search:
             upper[part] = np.minimum(upper[part], np.ceil(x[part] - WHOLE) + around)
         return replace(m, lower=lower, upper=upper)
 
-    def _near(self, near: Matrix, phase: str, seconds: float) -> bool:
+    def _near(self, near: Matrix, phase: str, seconds: float, solutions: int | None = None) -> bool:
         """HiGHS on a restriction of the model, from the best solution if it lies there; its bound is not one of the whole model."""
         program = Program(near, integer=True, threads=self.threads, seed=self.seed)
         program.option("mip_rel_gap", 3e-4)
+        if solutions is not None:
+            program.option("mip_max_improving_sols", solutions)
         inside = self.best is not None and bool(((self.best >= near.lower - WHOLE) & (self.best <= near.upper + WHOLE)).all())
         found = program.solve(self.control.until(seconds), start=self.best if inside else None)
         return found.x is not None and self.offer(found.x, phase)
