@@ -24,7 +24,7 @@ from batch.report.racks import generations
 from batch.report.search import search
 from batch.report.site_map import site_map
 from batch.report.style import CHARTS, STYLE
-from batch.report.tables import note
+from batch.report.tables import note, percent
 from models.dataset import Dataset
 from models.files.atomic import write_bytes
 from models.plan import Plan
@@ -222,7 +222,7 @@ def _head(plan: Plan, dataset: Dataset, comparison: Comparison | None, h: Headli
         ("status", h.status.value.replace("_", " "), f"ended by {h.stop_reason.value.replace('_', ' ')} after {h.seconds:,.0f} s"),
         ("audit", audit, f"largest violation {h.worst_violation:.1e}{recomputed}" if h.worst_violation is not None else ""),
         ("contracts", f"{h.contracts_in_force} in force", f"{h.contracts_late} late in some period; {h.prospects_signed} prospects signed, {h.prospects_declined} declined"),
-        ("firm GPU-hours", f"{h.firm_share_delivered:.1%}", f"delivered of those owed; damages on all contracts {money(h.damages_usd)}"),
+        ("firm GPU-hours", percent(h.firm_share_delivered), f"delivered of those owed; damages on all contracts {money(h.damages_usd)}"),
         ("racks installed", f"{h.racks_installed:,}", f"capital {money(h.capital_usd)}, undiscounted"),
     ]  # fmt: skip
     if comparison is not None:

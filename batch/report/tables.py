@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, NamedTuple
@@ -93,8 +94,10 @@ def _money(values: pd.Series, title: str) -> Col:
     return number(f"{title}, {usd}", lambda value: f"{value / size:,.2f}" if value / size >= 0.005 else "")
 
 
-def _percent(value: float) -> str:
-    return "" if value != value else f"{value:.1%}"
+def percent(value: float) -> str:
+    """A share in per cent; what is not all of it never reads 100. Nothing for NaN."""
+    text = "" if math.isnan(value) else f"{value:.1%}"
+    return "99.9%" if text == "100.0%" and value < 1 else text
 
 
 def binding_table(plan: Plan, dataset: Dataset) -> str:
@@ -124,7 +127,7 @@ def contracts_table(plan: Plan, dataset: Dataset) -> str:
             "contract_id": key("contract"), "customer": Col("customer"), "status": key("status"),
             "most_owed_gpus": number("most owed, GPUs", _some), "first_owed": key("owed from"), "first_full": key("in full"),
             "periods_late": number("periods late", _some), "worst_short_gpus": number("most short, GPUs", _some), "worst_period": key("in"),
-            "share_delivered": number("GPU-hours delivered", _percent), "revenue_usd": _money(frame["revenue_usd"], "revenue"),
+            "share_delivered": number("GPU-hours delivered", percent), "revenue_usd": _money(frame["revenue_usd"], "revenue"),
             "damages_usd": _money(frame["damages_usd"], "damages"),
         },
     )  # fmt: skip
