@@ -35,7 +35,8 @@ class Place:
         cell: number of the cell, a neighbourhood of about 32 sites with contracts of its own.
         liquid_share: of the cooling.
         derate: IT MW that may be used from a period on, where it is below the blocks.
-        used_mw: fleet at the start by heat: to air, to liquid.
+        steady: whether no limit comes later.
+        fleet: racks at the start by generation.
     """
 
     site_id: str
@@ -48,6 +49,7 @@ class Place:
     max_rack_kw: float | None
     blocks: list[Block]
     derate: list[tuple[int, float | None]] = field(default_factory=list)
+    steady: bool = True
     price_zone: str = ""
     grid_node: str = ""
     fleet: dict[str, int] = field(default_factory=dict)
