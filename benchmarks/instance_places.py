@@ -51,10 +51,14 @@ def _kinds(count: int) -> list[str]:
     return [kind for kind, n in zip(KINDS, parts, strict=True) for _ in range(n)]
 
 
-def _zone(regions: tuple[Region, ...], cell: int) -> tuple[Region, str]:
-    """Region of a cell and the name of its zone; a region that comes again gets a number."""
+def zone_of(regions: tuple[Region, ...], cell: int) -> str:
+    """Zone of a cell among regions of one kind; a region that comes again gets a number."""
     turn, which = divmod(cell, len(regions))
-    return regions[which], regions[which][0] + (f"{turn + 1}" if turn else "")
+    return regions[which][0] + (f"{turn + 1}" if turn else "")
+
+
+def _zone(regions: tuple[Region, ...], cell: int) -> tuple[Region, str]:
+    return regions[cell % len(regions)], zone_of(regions, cell)
 
 
 def _regions(d: Draft, cell: int, kinds: list[str]) -> list[tuple[Region, str]]:
@@ -131,7 +135,7 @@ def _blocks(d: Draft, place: Place, nth: int) -> None:
             _block(d, place, mw, d.whole(5, 7) + 2 * n, option=True)
     else:
         low, high = {"mid": (44, 66), "metro": (18, 40), "edge": (10, 18)}[place.kind]
-        mw, later = d.pick(low, high), d.chance(0.2)
+        mw, later = d.pick(low, high), d.chance(0.2) and nth > 1
         grows = d.chance(0.4)
         _block(d, place, mw * (0.78 if grows else 1.0), d.whole(2, 4) if later else AT_START)
         if grows:
