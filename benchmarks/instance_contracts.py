@@ -140,7 +140,7 @@ def _sized(d: Draft, deal: Deal) -> None:
 def _rows(d: Draft, deal: Deal) -> None:
     """All rows of a contract."""
     offer, c = deal.offer, deal.contract_id
-    price = round(offer.usd * d.pick(0.95, 1.06) if offer.firm else offer.usd * d.pick(0.84, 1.04), 3)
+    price = round(offer.usd * d.pick(0.95, 1.06) if offer.firm else offer.usd * d.pick(0.81, 1.03), 3)
     spare = d.pick(0.02, 0.035, 3)
     best = max(
         d.market[g][min(max(t, 0), PERIODS - 1)] * deal.worth / d.gpus[g].worth for g in deal.gens for t in range(deal.start, deal.end + 1)

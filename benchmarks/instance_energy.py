@@ -54,6 +54,6 @@ def add_carbon_cap(d: Draft) -> None:
 
 def add_budget(d: Draft) -> None:
     """Capital by quarter, by the power of all sites."""
-    tightness = d.pick(0.85, 1.1)
+    tightness = d.pick(0.8, 1.0)
     for t, usd in enumerate(BUDGET):
         d.add("capex_budget", period=d.label(t), usd=round(usd * d.scale * tightness * d.near(1.0, 0.08), 0) * 1e6)

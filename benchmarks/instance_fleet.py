@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from benchmarks.instance_draft import Draft, Place
 
-FILL = {"mega": (0.32, 0.5), "campus": (0.45, 0.65), "mid": (0.5, 0.75), "metro": (0.55, 0.8), "edge": (0.5, 0.75)}
+FILL = {"mega": (0.26, 0.42), "campus": (0.4, 0.58), "mid": (0.45, 0.68), "metro": (0.5, 0.72), "edge": (0.45, 0.68)}
 """Share of the IT power at the start that racks use, by kind of site."""
 SINCE = {"a100": (-17, -13), "h100": (-11, -4), "h200": (-4, -2), "gb200_nvl72": (-3, 0)}
 """Periods in which the fleet was installed."""

@@ -75,7 +75,7 @@ NEW = ("vr_nvl144", "rubin_ultra_nvl576")
 
 def _types(d: Draft) -> list[Type]:
     """Five to seven generations: what every fleet has, and some of the air-cooled ones beside the H100."""
-    extra = d.some([A100, H200, B200], d.whole(0, 2))
+    extra = d.some([A100, H200, B200], 0 if d.chance(0.1) else d.whole(1, 2))
     return sorted([H100, GB200, GB300, RUBIN, ULTRA, *extra], key=lambda kind: kind.worth)
 
 
@@ -118,7 +118,7 @@ def _market(d: Draft, kind: Type) -> None:
 def add_supply(d: Draft) -> None:
     """Racks allocated and the depth of the market, by the power of all sites."""
     kinds = {kind.gen_id: kind for kind in (A100, H100, H200, B200, GB200, GB300, RUBIN, ULTRA)}
-    tightness = d.pick(0.9, 1.15)
+    tightness = d.pick(0.88, 1.1)
     for gen_id in d.gpus:
         kind = kinds[gen_id]
         first = d.index(kind.supply[0])
