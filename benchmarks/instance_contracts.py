@@ -61,7 +61,7 @@ def add_contracts(d: Draft) -> list[Deal]:
 def _offers(d: Draft, size: float) -> list[Offer]:
     """About 24 to 28 contracts for a cell of 32 sites, fewer for a small one but at least a dozen."""
     count = len(ALWAYS) + max(0, round(14 * min(size, 1.0)) - d.whole(0, 1) - (4 if size < 0.5 else 0))
-    extra = d.some(list(EXTRA), max(0, round(d.whole(0, 3) * size)))
+    extra = d.some(list(EXTRA), max(0, round(d.whole(0, 2) * size)))
     more = d.some(list(EXTRA), max(0, round((size - 1.0) * 14)))
     chosen = [*ALWAYS, *USUAL[: count - len(ALWAYS)], *dict.fromkeys([*extra, *more])]
     return sorted(chosen, key=lambda offer: (not offer.held, not offer.firm))

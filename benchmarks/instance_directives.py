@@ -30,10 +30,8 @@ def add_customer_share(d: Draft, deals: list[Deal]) -> dict[str, Any]:
 def add_directives(d: Draft, deals: list[Deal]) -> None:
     """A few decisions taken from outside; all can be kept together, for none asks for more than stands there already."""
     rows: list[dict[str, Any]] = []
-    halls = [row["site_id"] for row in d.tables["retrofits"]]
-    rows.append(
-        {"rule": "max", "decision": "retrofit", "site_id": d.some(halls, 1)[0], "value": 0.0, "why": "no works beside running customers"}
-    )
+    for hall in d.some([row["site_id"] for row in d.tables["retrofits"]], 1):
+        rows.append({"rule": "max", "decision": "retrofit", "site_id": hall, "value": 0.0, "why": "no works beside running customers"})
     kept = [p for p in d.places if p.steady and p.fleet.get("h100", 0) >= 20] or [p for p in d.places if p.steady and p.fleet]
     for place in d.some(kept, max(1, d.cells)):
         gen_id = "h100" if "h100" in place.fleet else next(iter(place.fleet))
@@ -48,6 +46,19 @@ def add_directives(d: Draft, deals: list[Deal]) -> None:
                 "why": "promised to a customer of the site",
             }
         )
+    busy = d.some([p for p in d.places if p.kind == "mega"], 1)[0]
+    t = d.whole(6, 12)
+    rows.append(
+        {
+            "rule": "max",
+            "decision": "installed",
+            "site_id": busy.site_id,
+            "from_period": d.label(t),
+            "to_period": d.label(t),
+            "value": float(round(0.3 * busy.mw(PERIODS)[0])),
+            "why": "other works at the site",
+        }
+    )
     options = [row for row in d.tables["power_blocks"] if row["status"] == "option"]
     block = d.some(options, 1)[0]
     rows.append(
@@ -60,8 +71,8 @@ def add_directives(d: Draft, deals: list[Deal]) -> None:
             "why": "permit not before then",
         }
     )
-    signed = next(deal for deal in deals if deal.offer.kind == "inference")
-    rows.append({"rule": "fix", "decision": "sign", "contract_id": signed.contract_id, "value": 1.0, "why": "the board has agreed"})
+    for signed in [deal for deal in deals if deal.offer.kind == "inference"][:1]:
+        rows.append({"rule": "fix", "decision": "sign", "contract_id": signed.contract_id, "value": 1.0, "why": "the board has agreed"})
     _not_there(d, deals, rows)
     for n, row in enumerate(rows):
         d.add("directives", row=f"d{n + 1}", **row)
@@ -69,8 +80,7 @@ def add_directives(d: Draft, deals: list[Deal]) -> None:
 
 def _not_there(d: Draft, deals: list[Deal], rows: list[dict[str, Any]]) -> None:
     """A contract that may not use one of its sites, of those with no delivery yet."""
-    deal = next(deal for deal in deals if deal.offer.kind == "sovereign")
-    if len(deal.places) > 1:
+    for deal in [deal for deal in deals if deal.offer.kind == "sovereign" and len(deal.places) > 1][:1]:
         site = d.some(deal.places, 1)[0]
         rows.append(
             {

@@ -48,11 +48,11 @@ def add_grid(d: Draft) -> None:
     for zone, places in _by_zone(d).items():
         nodes: list[list[Place]] = []
         for place in places:
-            if nodes and len(nodes[-1]) == 1 and d.chance(0.18):
+            if len(places) > 4 and nodes and len(nodes[-1]) == 1 and d.chance(0.18):
                 nodes[-1].append(place)
             else:
                 nodes.append([place])
-        above = f"{zone.lower()}-large-load" if len(nodes) >= 4 else ""
+        above = f"{zone.lower()}-large-load" if len(nodes) >= 3 else ""
         under = d.some(list(range(len(nodes))), max(2, len(nodes) // 5)) if above else []
         if above:
             d.add("grid_nodes", node_id=above, name=f"{zone} large-load service")

@@ -102,7 +102,7 @@ def _cooling(d: Draft, kind: str) -> tuple[float, float | None]:
     if kind == "edge":
         return d.pick(0.1, 0.8, 2), None if d.chance(0.2) else 230.0
     plain = d.chance(0.25)
-    return (d.pick(0.0, 0.1, 2), 65.0) if plain else (d.pick(0.15, 0.4, 2), 230.0)
+    return (d.pick(0.02, 0.1, 2), 65.0) if plain else (d.pick(0.15, 0.4, 2), 230.0)
 
 
 def _block(d: Draft, place: Place, mw: float, t: int, option: bool = False) -> None:

@@ -93,7 +93,7 @@ def _derates(d: Draft) -> None:
     for n, place in enumerate(chosen):
         _, air, liquid = place.mw(PERIODS)
         place.steady = False
-        if n == 0 and len(plain) > 4:
+        if n > 0 and n == len(chosen) - 1:
             d.add("site_limits", site_id=place.site_id, from_period=d.label(d.whole(20, 25)), it_mw=0.0)
         else:
             share = d.pick(0.8, 0.92)

@@ -19,10 +19,13 @@ from benchmarks.instance_energy import add_budget, add_carbon_cap, add_energy
 from benchmarks.instance_fleet import add_fleet
 from benchmarks.instance_grid import add_grid, add_links, add_price_zones
 from benchmarks.instance_hardware import add_hardware, add_supply
-from benchmarks.instance_places import FEW, add_places
+from benchmarks.instance_places import add_places
 from benchmarks.instance_sites import add_sites
 from models.dataset import Dataset
 from models.files import write_dataset
+
+FEWEST = 4
+"""Sites of the smallest instance; from 8 sites on every feature of the dataset occurs."""
 
 
 def instance(sites: int, seed: int) -> Dataset:
@@ -35,8 +38,8 @@ def instance(sites: int, seed: int) -> Dataset:
     Raises:
         ValueError: too few sites or a negative seed.
     """
-    if sites < 4 or seed < 0:
-        raise ValueError(f"sites must be at least 4 and seed at least 0; found {sites} and {seed}")
+    if sites < FEWEST or seed < 0:
+        raise ValueError(f"sites must be at least {FEWEST} and seed at least 0; found {sites} and {seed}")
     d = Draft(sites, seed)
     add_places(d)
     add_price_zones(d)
@@ -78,6 +81,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-
-__all__ = ["FEW", "instance"]
