@@ -168,7 +168,7 @@ def report(
         lines.append(
             f"| {way} | {spread(steps['build'])} | {spread(rest)} | {spread(steps['total'])} | {after[way] / after[ours]:.1f} | {totals[way] / totals[ours]:.1f} |"
         )
-    steps = ", ".join(f"{step} {spread(values)}" for step, values in times[ours].items() if step != "total")
+    ours_by_step = ", ".join(f"{step} {spread(values)}" for step, values in times[ours].items() if step != "total")
     reached = {True: "reached", False: "not reached"}
     interfaces = [way for way in others if "LP file" not in way]
     in_all = min(totals[way] for way in interfaces) / totals[ours]
@@ -185,7 +185,7 @@ def report(
     )
     lines += [
         "",
-        f"Steps of this project's way: {steps}.",
+        f"Steps of this project's way: {ours_by_step}.",
         "",
         f"- At most {GOAL_SECONDS:g} s: {reached[totals[ours] <= GOAL_SECONDS]} ({totals[ours]:.2f} s).",
         goal,
