@@ -10,8 +10,9 @@ import numpy as np
 from models.calendar import Calendar
 
 START, PERIODS = "2025-Q4", 29
-REFERENCE_SITES, REFERENCE_MW = 32, 2587.0
-"""Sites of the reference dataset and their firm IT power, MW: what supply, contracts, market and budget are scaled from."""
+REFERENCE_SITES, REFERENCE_MW = 32, 2380.0
+"""Sites and firm IT power, MW, to which the reference's supply, contracts, market and budget belong: a little less power than
+its 2,587 MW, for random sites and contracts fit each other less well than chosen ones."""
 
 Table = list[dict[str, Any]]
 

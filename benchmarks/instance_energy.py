@@ -47,7 +47,7 @@ def add_carbon_cap(d: Draft) -> None:
         if row["from_period"] == "2029-Q1" and row["slice"] == "peak":
             grams[row["price_zone"]] = row["gco2_per_kwh"]
     full = sum(p.mw(PERIODS)[0] * grams[p.price_zone] for p in d.places) * 8.76 * 1.16
-    share, fall = d.pick(0.58, 0.68), d.pick(0.03, 0.06)
+    share, fall = d.pick(0.61, 0.73), d.pick(0.03, 0.06)
     for n, year in enumerate(range(2029, 2033)):
         d.add("carbon_cap", year=year, tonnes=round(full * share * (1 - fall) ** n, -2))
 

@@ -56,15 +56,15 @@ def add_grid(d: Draft) -> None:
         under = d.some(list(range(len(nodes))), max(2, len(nodes) // 5)) if above else []
         if above:
             d.add("grid_nodes", node_id=above, name=f"{zone} large-load service")
-            _limits(d, above, [p for n in under for p in nodes[n]], d.pick(0.98, 1.08), raise_at=d.whole(17, 21))
+            _limits(d, above, [p for n in under for p in nodes[n]], d.pick(0.9, 1.02), raise_at=d.whole(17, 21))
         for n, group in enumerate(nodes):
             node = f"{zone.lower()}-node-{n + 1}"
             d.add("grid_nodes", node_id=node, parent_id=above if n in under else None, name=f"{zone} node {n + 1}")
             for place in group:
                 place.grid_node = node
             if d.chance(0.75) or len(group) > 1:
-                tight = len(group) > 1 or d.chance(0.12)
-                _limits(d, node, group, d.pick(0.92, 1.0) if tight else d.pick(1.08, 1.2), raise_at=d.whole(13, 21) if tight else 0)
+                tight = len(group) > 1 or d.chance(0.2)
+                _limits(d, node, group, d.pick(0.86, 0.97) if tight else d.pick(1.08, 1.2), raise_at=d.whole(13, 21) if tight else 0)
 
 
 def _limits(d: Draft, node: str, group: list[Place], margin: float, raise_at: int) -> None:

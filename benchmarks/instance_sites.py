@@ -28,7 +28,7 @@ def _site(d: Draft, place: Place, evaporative: bool) -> None:
     air = [_pue(mean + swing, evaporative) for swing in _swings(place.lat)]
     liquid = [round(1.08 + 0.0022 * max(mean + swing - 12.0, 0.0), 4) for swing in _swings(place.lat)]
     wue = d.pick(0.5, 1.15) if evaporative else d.pick(0.0, 0.045)
-    water = round(2190 * it * d.pick(0.66, 0.9) * wue, -2) if evaporative else None
+    water = round(2190 * it * d.pick(0.55, 0.78) * wue, -2) if evaporative else None
     large = place.kind in ("mega", "campus", "candidate")
     d.add(
         "sites", site_id=place.site_id, name=f"{place.zone} {place.kind} {place.site_id[-3:]}", country=place.zone.rstrip("23456789"), zone=place.zone,
