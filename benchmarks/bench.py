@@ -1,0 +1,139 @@
+"""The benchmark: runs one after the other, each in a process of its own, and the report of all results.
+
+    python -m benchmarks.bench [--full] [--part plan build growth ablation] [--results benchmarks/results.jsonl]
+
+Results are added to a file; runs that are in it already are left out, so that it goes on where it stopped. A run that
+hangs is killed and recorded as that. Nothing else of weight should run on the machine meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.process import execute
+from benchmarks.runs import REFERENCE, Result, Run, append, left, read
+
+HERE = Path(__file__).parent
+PARTS = ("plan", "build", "growth", "ablation")
+SEARCHES = ("wattplan", "highs", "highs_start", "scip")
+GAP = 1e-3
+"""Gap asked of every search: the least of the goals'."""
+BUILD_REPEATS = 5
+ALL_SEEDS = range(3)
+"""Seeds of the solvers on the reference dataset."""
+GENERATED = range(1, 11)
+"""Seeds of the generated instances of the reference's size."""
+GROWTH = {32: 180.0, 128: 900.0, 512: 3600.0}
+"""Sites, and seconds for each."""
+
+
+def generated(sites: int, seed: int) -> str:
+    """Name of a generated instance."""
+    return f"gen-{sites}-{seed}"
+
+
+def plan_runs(full: bool, threads: int) -> list[Run]:
+    """All searches on the reference dataset and on generated instances of its size."""
+    budgets = {REFERENCE: 600.0 if full else 60.0}
+    budgets |= {generated(32, seed): 180.0 if full else 60.0 for seed in (GENERATED if full else GENERATED[:2])}
+    runs = []
+    for instance, budget in budgets.items():
+        for seed in ALL_SEEDS if full and instance == REFERENCE else ALL_SEEDS[:1]:
+            runs += [Run(instance, peer, budget, GAP, seed, 1 if peer == "scip" else threads) for peer in SEARCHES]
+        runs.append(Run(instance, "spreadsheet", budget, GAP, 0, 1))
+    return runs
+
+
+def build_runs() -> list[Run]:
+    """Building and handing over, on the reference dataset."""
+    return [Run(REFERENCE, "build", 60.0, GAP, repeat, 1) for repeat in range(BUILD_REPEATS)]
+
+
+def growth_runs(full: bool, threads: int) -> list[Run]:
+    """The planner on more and more sites."""
+    sites = GROWTH if full else dict(list(GROWTH.items())[:2])
+    return [
+        Run(generated(n, seed), "wattplan", budget, GAP, 0, threads)
+        for n, budget in sites.items()
+        for seed in GENERATED[: 3 if full else 1]
+    ]
+
+
+def ablation_runs(full: bool, threads: int, ingredients: Sequence[str]) -> list[Run]:
+    """The planner without each ingredient in turn, and the whole of it."""
+    instances = [REFERENCE, *(generated(32, seed) for seed in GENERATED[: 5 if full else 1])]
+    ways: list[tuple[str, ...]] = [(), *((name,) for name in ingredients)]
+    budget = 180.0 if full else 60.0
+    return [Run(instance, "wattplan", budget, GAP, 0, threads, without) for instance in instances for without in ways]
+
+
+def ingredients_of_search() -> tuple[str, ...]:
+    """Ingredients that the search can leave out, as it names them."""
+    from optimizer import search
+
+    return tuple(sorted(getattr(search, "INGREDIENTS", ())))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="hours rather than minutes: more instances, seeds and time")
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=None, help="plan and build if not given; all with --full")
+    parser.add_argument("--results", type=Path, default=HERE / "results.jsonl", help="file the results are added to")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder of RESULTS.md and its pictures")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of all solvers but SCIP, which has one")
+    parser.add_argument("--without", nargs="+", default=None, help="ingredients to leave out in turn; those the search names if not given")
+    parser.add_argument("--instance", nargs="+", default=None, help="only these instances")
+    parser.add_argument("--peer", nargs="+", default=None, help="only these peers")
+    parser.add_argument("--budget", type=float, default=None, help="seconds of every search, instead of each part's own")
+    parser.add_argument("--dry", action="store_true", help="list the runs that are left and stop")
+    parser.add_argument("--report-only", action="store_true", help="only write the report")
+    given = parser.parse_args()
+    parts = given.part or (PARTS if given.full else PARTS[:2])
+    runs: list[Run] = []
+    for part in parts:
+        if part == "plan":
+            runs += plan_runs(given.full, given.threads)
+        elif part == "build":
+            runs += build_runs()
+        elif part == "growth":
+            runs += growth_runs(given.full, given.threads)
+        else:
+            runs += ablation_runs(given.full, given.threads, given.without or ingredients_of_search())
+    if given.instance:
+        runs = [Run(name, *rest) for name in given.instance for rest in dict.fromkeys(run.key[1:] for run in runs)]
+    runs = [run for run in runs if given.peer is None or run.peer in given.peer]
+    if given.budget is not None:
+        runs = [Run(run.instance, run.peer, given.budget, *run.key[3:]) for run in runs]
+    try:
+        todo = left(runs, read(given.results))
+    except ValueError as error:
+        sys.exit(str(error))
+    if given.dry:
+        sys.stdout.write("".join(f"{run.label}\n" for run in todo))
+        return
+    if not given.report_only:
+        for number, run in enumerate(todo, 1):
+            sys.stderr.write(f"{number}/{len(todo)} {run.label}: ")
+            sys.stderr.flush()
+            result = execute(run)
+            append(given.results, result)
+            sys.stderr.write(f"{line_of(result)}\n")
+    from benchmarks.report import write  # charts load slowly, and runs need none
+
+    write(read(given.results), given.out)
+
+
+def line_of(result: Result) -> str:
+    """A result in a few words."""
+    npv = "no plan" if result.npv is None else f"NPV {result.npv / 1e6:,.1f} million USD"
+    gap = "" if result.gap is None else f", gap {result.gap:.2%}"
+    return f"{result.outcome}, {npv}{gap}, {result.seconds:.1f} s, {result.peak_mib:,.0f} MiB" + (f"; {result.note}" if result.note else "")
+
+
+if __name__ == "__main__":
+    main()
