@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ REFERENCE_SITES, REFERENCE_MW = 32, 2380.0
 its 2,587 MW, for random sites and contracts fit each other less well than chosen ones."""
 
 Table = list[dict[str, Any]]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Gpu:
-    """What other tables need of a generation: kW per rack, GPUs, liquid share, value against an H100, price and market level."""
+    """What other tables need of a generation: kW and GPUs per rack, liquid share, H100 GPUs that a GPU counts for, life in periods."""
 
     gen_id: str
     rack_kw: float
@@ -132,7 +133,7 @@ class Draft:
         """Yes, with this probability."""
         return bool(self.rng.random() < share)
 
-    def some(self, items: list[Any], count: int) -> list[Any]:
+    def some(self, items: list[Item], count: int) -> list[Item]:
         """Some of the items without repetition, in their order; all if there are fewer."""
         chosen = self.rng.permutation(len(items))[: max(count, 0)]
         return [items[i] for i in sorted(chosen.tolist())]

@@ -13,9 +13,9 @@ class Type:
 
     Attributes:
         window: first and last period of installation.
-        usd: price per GPU at its first period; falls by about 7 % a year.
+        usd: price per GPU at its first period.
         worth: contract GPUs of an H100 that one counts for.
-        market: on-demand USD per GPU-hour by half-decade step: price, yearly factor.
+        market: on-demand USD per GPU-hour at the first period, and its factor from year to year.
         depth: GPUs that the on-demand and the bulk tier take at the reference's size.
         supply: racks by quarter from the first on, at the reference's size.
     """

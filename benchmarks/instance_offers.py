@@ -16,13 +16,15 @@ class Offer:
     """A kind of contract.
 
     Attributes:
+        buyer: number of the customer in a cell; contracts of the same one share it.
         base: generation whose GPU is one contract GPU.
         gens: generations that may serve, where the instance has them.
         span: first and last period, as indices of the horizon.
         ramp: periods from the first step to the whole.
         gpus: contract GPUs at the reference's size; where ``held`` is given only the most.
         held: share of the fleet's free GPUs that the contract receives already.
-        where: zones of the cell: large, middle, small, north; ``one``, ``two`` or ``list`` of sites in them; ``slip``: the site that slips.
+        where: zones of the cell: large, middle, small, north.
+        pick: what of them: all (``zones``), ``one`` or ``two`` sites, a ``list`` of smaller sites, or the site whose power slips (``slip``).
         cluster: smallest delivery of a site as a share of the whole.
         duty: largest share short, and the periods before it holds.
     """

@@ -22,6 +22,7 @@ from benchmarks.instance_hardware import add_hardware, add_supply
 from benchmarks.instance_places import add_places
 from benchmarks.instance_sites import add_sites
 from models.dataset import Dataset
+from models.faults import InputError, StorageError
 from models.files import write_dataset
 
 FEWEST = 4
@@ -73,10 +74,9 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the dataset")
     given = parser.parse_args()
     try:
-        dataset = instance(given.sites, given.seed)
-    except ValueError as error:
+        write_dataset(instance(given.sites, given.seed), given.output)
+    except (ValueError, InputError, StorageError) as error:
         parser.error(str(error))
-    write_dataset(dataset, given.output)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,16 @@ def test_what_cannot_be_made_is_told_in_a_line(sites: str, seed: str, tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.docx").write_text("kept")
+    command = [sys.executable, "-m", "benchmarks.instances", "--sites", "4", "-o", str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "thesis.docx" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.docx"]
+
+
 @pytest.mark.parametrize(("sites", "seed"), SIZES)
 def test_every_table_and_optional_column_is_used(sites: int, seed: int) -> None:
     dataset = made(sites, seed)
