@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,10 @@ AUDITED = 1e-7
 EXACT = 1e-9
 """Primal feasibility asked of linear programmes whose solutions become plans (the audit allows 1e-6)."""
 
+BOUND_STEP = 1e-6
+"""Relative step by which a bound must be better to be told."""
+MANY = 2**31 - 1
+"""Iterations that no solve reaches."""
 
 _scheduler = {"threads": -1}
 """Threads of HiGHS's scheduler, of which a process has one: it must be reset before another number is asked for."""
@@ -54,6 +58,7 @@ class Solution:
         row_dual: duals of a linear programme; shape (rows,).
         reduced_cost: shape (columns,).
         seconds: wall-clock time.
+        iterations: of the simplex method.
     """
 
     outcome: Outcome
@@ -63,6 +68,7 @@ class Solution:
     row_dual: Floats | None = None
     reduced_cost: Floats | None = None
     seconds: float = 0.0
+    iterations: int = 0
 
 
 @dataclass
@@ -145,15 +151,26 @@ class Program:
             self._h.changeRowsBounds(len(index), index, np.ascontiguousarray(lower, dtype=float), np.ascontiguousarray(upper, dtype=float))
 
     def solve(
-        self, control: Control, *, method: str = "choose", start: Floats | None = None, on_improvement: Improvement | None = None
+        self,
+        control: Control,
+        *,
+        method: str = "choose",
+        cut: float = np.inf,
+        iterations: int | None = None,
+        start: Floats | None = None,
+        on_improvement: Improvement | None = None,
+        on_bound: Callable[[float], None] | None = None,
     ) -> Solution:
         """Solve, from the last basis if there is one.
 
         Args:
             control: deadline and stop.
             method: ``simplex``, ``ipm`` or ``choose``.
+            cut: a linear programme is given up once it is proven to have no objective below this.
+            iterations: most iterations of the simplex method; a linear programme that needs more is given up.
             start: a solution to start a search for whole numbers from.
             on_improvement: called with each better solution.
+            on_bound: called with each better bound of a search for whole numbers.
 
         Raises:
             SolverError: HiGHS ended without an answer.
@@ -166,15 +183,22 @@ class Program:
             highspy.Highs.resetGlobalScheduler(True)
             _scheduler["threads"] = self.threads
         self.option("solver", method)
+        self.option("objective_bound", cut)
+        self.option("simplex_iteration_limit", MANY if iterations is None else iterations)
         self.option("time_limit", h.getRunTime() + min(control.remaining, 1e7))
         if start is not None:
             given = highspy.HighsSolution()
             given.col_value = start.tolist()
             h.setSolution(given)
 
+        told = [-np.inf]
+
         def interrupt(event: Any) -> None:
             if control.over:
                 event.interrupt()
+            elif self.integer and on_bound is not None and event.data_out.mip_dual_bound > told[0] + BOUND_STEP * abs(told[0]):
+                told[0] = event.data_out.mip_dual_bound
+                on_bound(told[0])
 
         def improve(event: Any) -> None:
             data = event.data_out
@@ -194,7 +218,7 @@ class Program:
         finally:
             for callback in [*watched, h.cbMipImprovingSolution]:
                 callback.clear()
-        return self._read(time.monotonic() - began)
+        return replace(self._read(time.monotonic() - began), iterations=max(0, h.getInfo().simplex_iteration_count))
 
     def _unscaled_infeasible(self) -> bool:
         """Whether HiGHS calls a linear programme optimal whose solution breaks the tolerance once scaling is undone."""

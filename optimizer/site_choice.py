@@ -1,0 +1,327 @@
+"""Which sites serve a contract: a search over sets of sites, judged by warm relaxations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from optimizer.highs import Control, Outcome, Program, Solution
+from optimizer.instance import Floats, Instance
+from optimizer.matrix import Ints, Matrix
+
+USED = 1e-6
+"""A share of a pair below this is no use of it."""
+SERVES = 0.5
+"""A pair of which the relaxation has so much is taken to serve."""
+CLUSTER_SHARE = 0.3
+"""Share of its smallest cluster from which a site that the relaxation uses is worth a try."""
+BETTER = 1e-5
+"""Relative gain that a set of sites must bring."""
+WORTH = 1e-4
+"""Relative gain below which the sites of a contract are not tried again."""
+NOISE = 0.8
+"""Spread of the logarithm of the weights by which sites are drawn."""
+
+Sets = dict[str, tuple[str, ...]]
+"""Serving sites by contract."""
+
+
+def most_sites(inst: Instance, c: str) -> int:
+    """Largest number of sites that can serve a contract: its own limit, and what its smallest cluster leaves of its highest ramp."""
+    row, top = inst.contract_rows[c], inst.owed[inst.contract_at[c]].max(initial=0.0)
+    by_cluster = math.floor(top / row.min_cluster_gpus + 1e-9) if inst.cluster_periods(c) else len(inst.sites)
+    return max(1, min(by_cluster, len(inst.sites) if row.max_sites is None else row.max_sites))
+
+
+def order(inst: Instance) -> list[str]:
+    """Contracts with a choice of sites: the fewest sites allowed first, then the largest."""
+    chosen = {c for c, _ in inst.choice_pairs}
+    return sorted(chosen, key=lambda c: (most_sites(inst, c), -inst.owed[inst.contract_at[c]].sum(), c))
+
+
+class SiteSearch:
+    """Chooses the serving sites of every contract; all other decisions stay relaxed.
+
+    A relaxation spreads a contract over many sites. Starts differ in where the contract with the fewest
+    sites goes; from each, all contracts are restricted to the sites that they use most and can use together,
+    then held to them. Contracts are freed and placed anew, one or a few at a time, as long as it pays.
+
+    Args:
+        matrix: the model, or one with merged periods.
+        control: deadline and stop.
+        seed: of the draws.
+        log: told of each better choice.
+    """
+
+    def __init__(
+        self, inst: Instance, matrix: Matrix, control: Control, seed: int = 0, log: Callable[[str], None] = lambda phase: None
+    ) -> None:
+        self.inst, self.matrix, self.control, self.log = inst, matrix, control, log
+        self.program = Program(matrix, threads=1, seed=seed)
+        self.random = np.random.default_rng(seed)
+        first, index = matrix.columns["serve"]
+        self.at = {(str(c), str(s)): first + i for i, (c, s) in enumerate(index)}
+        self.contracts = order(inst)
+        self.sites = {c: inst.sites_of_choice(c) for c in self.contracts}
+        self.columns = {c: np.array([self.at[c, s] for s in self.sites[c]], dtype=np.intp) for c in self.contracts}
+        self.far = {c: _far(inst, c) for c in self.contracts}
+        self.volumes = self._volumes()
+        self.sets: Sets = {}
+        self.best = Solution(Outcome.STOPPED)
+        self.basis: Any = None
+        self.root = Solution(Outcome.STOPPED)
+        self.iterations = 0
+
+    # steps -------------------------------------------------------------------------------------
+
+    def relax(self) -> bool:
+        """Solve the relaxation; False when there is no time or no solution."""
+        self.root = self._solve(method="ipm")
+        self.root_basis = self.program.basis()
+        return self.root.outcome is Outcome.OPTIMAL
+
+    def starts(self) -> Iterator[Sets]:
+        """Sets of sites to start from, the most promising first: where the contract with the fewest sites can go, or drawn ones."""
+        single = [c for c in self.contracts if most_sites(self.inst, c) == 1]
+        forced: list[tuple[float, Sets]] = []
+        for s in self.sites[single[0]] if single else []:
+            self._free(self.contracts)
+            self._hold(single[0], (s,))
+            self.program.set_basis(self.root_basis)
+            found = self._solve()
+            if found.outcome is Outcome.OPTIMAL:
+                forced.append((found.objective, {single[0]: (s,)}))
+        yield from (chosen for _, chosen in sorted(forced, key=lambda item: item[0]))
+        yield {}
+
+    def build(self, forced: Sets) -> bool:
+        """Place all contracts, with some already placed; keep the result if it is better than the best.
+
+        Returns:
+            Whether it is better.
+        """
+        free = [c for c in self.contracts if c not in forced]
+        self._free(free)
+        for c, sites in forced.items():
+            self._hold(c, sites)
+        self.program.set_basis(self.root_basis)
+        found = self._solve(cut=self._cut(BETTER))
+        if found.x is None or found.outcome is not Outcome.OPTIMAL:
+            return False
+        picks = {c: self._together(c, self._volume(c, found.x)) for c in free}
+        for c in free:
+            self._restrict(c, picks[c])
+        after = self._solve(cut=self._cut(BETTER))
+        if after.outcome is Outcome.INFEASIBLE:
+            self._free(free)
+            after = self._solve(cut=self._cut(BETTER))
+        placed = self._settle(free, after)
+        if placed is None:
+            return False
+        sets, solution = placed
+        return self._take({**forced, **sets}, solution, "sites of all contracts")
+
+    def hold_best(self) -> None:
+        """Put the best choice back into the relaxation."""
+        for c in self.contracts:
+            self._hold(c, self.sets[c])
+        self.program.set_basis(self.basis)
+
+    def start_from(self, sets: Sets) -> bool:
+        """Take given sets; False when they can't be held."""
+        for c in self.contracts:
+            self._hold(c, sets.get(c, ()))
+        found = self._solve(method="ipm" if self.basis is None else "simplex")
+        return found.outcome is Outcome.OPTIMAL and self._take(dict(sets), found, "sites of all contracts")
+
+    def polish(self, tries: int = 2) -> bool:
+        """Free each contract once, in random order, and place it anew; whether anything was better."""
+        gains = [self.replace([str(c)], tries) for c in self.random.permutation(self.contracts)]
+        return any(gains)
+
+    def ruin(self) -> bool:
+        """Free a few contracts that could share sites and place them one by one in random order; whether that was better."""
+        count = int(self.random.integers(2, max(3, min(6, len(self.contracts) + 1))))
+        first = str(self.random.choice(self.contracts))
+        others = [c for c in self.contracts if c != first]
+        shared = np.array([1.0 + len(set(self.sites[first]) & set(self.sites[c])) for c in others])
+        if not others:
+            return self.replace([first], 3)
+        size = min(count - 1, len(others))
+        chosen = [first, *(str(c) for c in self.random.choice(others, size=size, replace=False, p=shared / shared.sum()))]
+        self.random.shuffle(chosen)
+        return self._one_by_one(chosen, NOISE * float(self.random.random()))
+
+    def replace(self, contracts: Sequence[str], tries: int) -> bool:
+        """Free contracts; where that could pay, try the sites that the relaxation then uses most, and draws of them.
+
+        Returns:
+            Whether a better choice was found.
+        """
+        self._free(contracts)
+        self.program.set_basis(self.basis)
+        free = self._solve(cut=self._cut(WORTH))
+        found = False
+        if free.outcome is Outcome.OPTIMAL and free.x is not None:
+            basis, tried = self.program.basis(), {tuple(frozenset(self.sets[c]) for c in contracts)}
+            for noise in [0.0] + [NOISE] * (tries - 1):
+                picks = {c: self._pick(c, free.x, noise) for c in contracts}
+                key = tuple(frozenset(picks[c]) for c in contracts)
+                if key in tried:
+                    continue
+                tried.add(key)
+                for c in contracts:
+                    self._hold(c, picks[c])
+                self.program.set_basis(basis)
+                after = self._solve(cut=self._cut(BETTER))
+                if after.outcome is Outcome.OPTIMAL and self._take({**self.sets, **picks}, after, f"sites of {', '.join(contracts)}"):
+                    found = True
+                    break
+        for c in contracts:
+            self._hold(c, self.sets[c])
+        return found
+
+    # parts -------------------------------------------------------------------------------------
+
+    def _one_by_one(self, contracts: Sequence[str], noise: float) -> bool:
+        """Free contracts, then place them one after the other; given up as soon as it can't be better."""
+        self._free(contracts)
+        self.program.set_basis(self.basis)
+        found = self._solve(cut=self._cut(WORTH))
+        picks: Sets = {}
+        for c in contracts:
+            if found.outcome is not Outcome.OPTIMAL or found.x is None:
+                break
+            picks[c], before = self._pick(c, found.x, noise), found.x
+            self._hold(c, picks[c])
+            found = self._solve(cut=self._cut(BETTER))
+            if found.outcome is Outcome.INFEASIBLE and len(picks[c]) > 1:
+                weight = self._volume(c, before)
+                picks[c] = tuple(sorted(picks[c], key=lambda s: -weight[s])[:-1])
+                self._hold(c, picks[c])
+                found = self._solve(cut=self._cut(BETTER))
+        better = found.outcome is Outcome.OPTIMAL and self._take({**self.sets, **picks}, found, f"sites of {', '.join(contracts)}")
+        for c in contracts:
+            self._hold(c, self.sets[c])
+        return better
+
+    def _settle(self, free: Sequence[str], relaxed: Solution) -> tuple[Sets, Solution] | None:
+        """Hold contracts to the sites that serve them in a relaxation: as many as possible at once, the clearest first.
+
+        Returns:
+            Sites and solution; None when time is up or a contract has no place.
+        """
+        todo, sets, found = list(free), Sets(), relaxed
+        while todo:
+            if found.x is None or found.outcome is not Outcome.OPTIMAL:
+                return None
+            x = found.x
+            picks = {c: self._serving(c, x) for c in todo}
+            clear = {c: min((float(x[self.at[c, s]]) for s in picks[c]), default=1.0) for c in todo}
+            todo.sort(key=lambda c: (-clear[c], c))
+            count = len(todo)
+            while True:
+                for c in todo[:count]:
+                    self._hold(c, picks[c])
+                after = self._solve(cut=self._cut(BETTER))
+                if after.outcome is not Outcome.INFEASIBLE:
+                    break
+                if count > 1:
+                    self._free(todo[:count])
+                    count //= 2
+                elif picks[todo[0]]:
+                    picks[todo[0]] = picks[todo[0]][:-1]
+                else:
+                    return None
+            sets |= {c: picks[c] for c in todo[:count]}
+            found, todo = after, todo[count:]
+        return (sets, found) if found.outcome is Outcome.OPTIMAL else None
+
+    def _serving(self, c: str, x: Floats) -> tuple[str, ...]:
+        """Sites that (mostly) serve in a relaxation, the heaviest first; the one that serves most, if none does."""
+        weight = {s: float(x[self.at[c, s]]) for s in self.sites[c]}
+        mostly = self._together(c, {s: v for s, v in weight.items() if v >= SERVES})
+        if mostly or not weight or max(weight.values()) <= USED:
+            return mostly
+        return (max(weight, key=lambda s: weight[s]),)
+
+    def _pick(self, c: str, x: Floats, noise: float) -> tuple[str, ...]:
+        """Sites for a contract by their volume in a relaxation, changed by chance; those far below their cluster left out."""
+        weight = self._volume(c, x)
+        drawn = {s: v * math.exp(noise * float(self.random.normal())) for s, v in weight.items()}
+        picked = self._together(c, drawn)
+        cluster, owed = self.inst.contract_rows[c].min_cluster_gpus, self.inst.owed[self.inst.contract_at[c]]
+        if not self.inst.cluster_periods(c):
+            return picked
+        return tuple(s for s in picked if weight[s] * owed.max() / owed.sum() >= CLUSTER_SHARE * cluster) or picked[:1]
+
+    def _together(self, c: str, weight: dict[str, float]) -> tuple[str, ...]:
+        """The heaviest sites that may serve a contract together, the heaviest first; those that must serve come first of all."""
+        must = {s for s in self.sites[c] if self.matrix.lower[self.at[c, s]] > 0.5}
+        never = {s for s in self.sites[c] if self.matrix.upper[self.at[c, s]] < 0.5}
+        picked: list[str] = []
+        for s in sorted(must | weight.keys(), key=lambda s: (s not in must, -weight.get(s, 0.0), s)):
+            used = s in must or weight[s] > USED
+            if used and s not in never and len(picked) < most_sites(self.inst, c) and not self.far[c].get(s, set()).intersection(picked):
+                picked.append(s)
+        return tuple(picked)
+
+    def _volumes(self) -> dict[tuple[str, str], tuple[Ints, Floats]]:
+        """Columns of deliveries with their contract GPUs per GPU, by pair."""
+        first, index = self.matrix.columns["delivered"]
+        found: dict[tuple[str, str], tuple[list[int], list[float]]] = {pair: ([], []) for pair in self.at}
+        for i, (c, s, g, _) in enumerate(index):
+            if (c, s) in found:
+                found[c, s][0].append(first + i)
+                found[c, s][1].append(self.inst.equivalents[c][g])
+        return {pair: (np.array(columns, dtype=np.intp), np.array(weights)) for pair, (columns, weights) in found.items()}
+
+    def _volume(self, c: str, x: Floats) -> dict[str, float]:
+        """Contract GPUs delivered over the horizon, by site."""
+        return {s: float(x[self.volumes[c, s][0]] @ self.volumes[c, s][1]) for s in self.sites[c]}
+
+    def _cut(self, share: float) -> float:
+        """Objective that a choice must beat to be better by a share."""
+        return self.best.objective - share * abs(self.root.objective)
+
+    def _take(self, sets: Sets, found: Solution, phase: str) -> bool:
+        if not found.objective < self.best.objective - 1e-9 * abs(found.objective):
+            return False
+        self.sets, self.best, self.basis = sets, found, self.program.basis()
+        self.log(phase)
+        return True
+
+    def _solve(self, cut: float = np.inf, method: str = "simplex") -> Solution:
+        """Solve the relaxation as it stands; given up when it is proven not to be below ``cut``."""
+        found = self.program.solve(self.control, method=method, cut=cut)
+        self.iterations += found.iterations
+        return found
+
+    def _free(self, contracts: Sequence[str]) -> None:
+        for c in contracts:
+            self.program.bound(self.columns[c], self.matrix.lower[self.columns[c]], self.matrix.upper[self.columns[c]])
+
+    def _restrict(self, c: str, sites: Sequence[str]) -> None:
+        """Only these sites may serve."""
+        columns = self.columns[c]
+        upper = np.array([float(s in sites) for s in self.sites[c]])
+        self.program.bound(columns, self.matrix.lower[columns], np.maximum(self.matrix.lower[columns], upper * self.matrix.upper[columns]))
+
+    def _hold(self, c: str, sites: Sequence[str]) -> None:
+        """Just these sites serve."""
+        values = np.array([float(s in sites) for s in self.sites[c]])
+        columns = self.columns[c]
+        values = np.clip(values, self.matrix.lower[columns], self.matrix.upper[columns])
+        self.program.bound(columns, values, values)
+
+
+def _far(inst: Instance, c: str) -> dict[str, set[str]]:
+    """Sites too far from a site to serve a contract together with it."""
+    found: dict[str, set[str]] = {}
+    for clique in inst.cliques_of(c):
+        for s in clique:
+            found.setdefault(s, set()).update(u for u in clique if u != s)
+    return found
