@@ -115,7 +115,8 @@ def merge_periods(matrix: Matrix, groups: list[range]) -> Merged:
                 lower[j], upper[j] = lower[j] + low, upper[j] + high
             else:
                 lower[j], upper[j] = min(lower[j], low), max(upper[j], high)
-            if new or name not in FLOWS:
+            never = low == 0.0 == high
+            if (new or name not in FLOWS) and not (never and name in LEVELS):
                 place[first + i] = j
         columns[name] = (begin, list(at))
     rows, row_place, row_count = _merged_rows(matrix, of_period)

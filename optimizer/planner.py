@@ -28,7 +28,9 @@ from optimizer.instance import Floats, Instance
 from optimizer.kpis import kpis
 from optimizer.matrix import Matrix, compile_matrix, sizes
 from optimizer.mps import duals_path, write_duals, write_model
-from optimizer.search import Event, NothingFeasibleError, Search
+from optimizer.record import Event, Record
+from optimizer.rounds import NothingFeasibleError
+from optimizer.search import search
 from optimizer.spreadsheet import greedy
 
 CONFLICT_SECONDS = 60.0
@@ -90,6 +92,8 @@ def plan(
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
     write_mps: Path | None = None,
+    keep: Callable[[Plan], None] | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Plan:
     """The best plan of a dataset, with its proofs.
 
@@ -103,6 +107,8 @@ def plan(
         progress: called as the search goes on.
         stop: set it to end the search with the best plan.
         write_mps: file for the model; the duals of the bound go beside it, with ``.duals.csv``.
+        keep: called with each better plan, audited, while the search goes on.
+        without: ingredients of the search to leave out, of :data:`optimizer.search.INGREDIENTS`.
 
     Raises:
         DatasetError: the dataset has faults.
@@ -114,20 +120,24 @@ def plan(
     if not 0 <= gap < np.inf or not 0 < time_limit < np.inf:
         raise ValueError(f"gap must be at least 0 and time_limit above 0; found {gap} and {time_limit}")
     planning = _Planning(
-        gap, seed, threads or os.cpu_count() or 1, progress, Control(time.monotonic() + time_limit, stop or threading.Event())
-    )
+        gap, seed, threads or os.cpu_count() or 1, progress, keep, without,
+        Control(time.monotonic() + time_limit, stop or threading.Event()),
+    )  # fmt: skip
     return planning.run(dataset if isinstance(dataset, Dataset) else Path(dataset), start, write_mps)
 
 
 class _Planning:
     """One run from dataset to plan, with its clock."""
 
-    def __init__(self, gap: float, seed: int, threads: int, progress: Callable[[Progress], None] | None, control: Control) -> None:
+    def __init__(
+        self, gap: float, seed: int, threads: int, progress: Callable[[Progress], None] | None, keep: Callable[[Plan], None] | None,
+        without: frozenset[str], control: Control,
+    ) -> None:  # fmt: skip
         self.gap, self.seed, self.threads, self.control = gap, seed, threads, control
-        self.progress = progress
+        self.progress, self.keep, self.without = progress, keep, without
         self.began = time.monotonic()
         self.seconds: dict[str, float] = {}
-        self.search: Search | None = None
+        self.record: Record | None = None
         self.matrix: Matrix | None = None
 
     def _clock(self, name: str, since: float) -> None:
@@ -146,32 +156,44 @@ class _Planning:
             raise InfeasibleError([str(conflict)], self._summary(dataset, None, infeasible=True)) from None
         self._clock("build", since)
         since = time.monotonic()
-        search = self.search = Search(
-            instance, matrix, self.gap, self.control, self.threads, self.seed, report=self._report, began=self.began
-        )
+        record = self.record = Record(
+            instance, matrix, self.gap, self.control, self.threads, self.seed, report=self._report, began=self.began,
+            keep=lambda x: self._better(dataset, instance, matrix, x),
+        )  # fmt: skip
         try:
-            search.run([start_vector(instance, matrix, d) for d in self._starts(instance, start)])
+            search(record, [start_vector(instance, matrix, d) for d in self._starts(instance, start)], self.without)
         except NothingFeasibleError:
             self._tell("infeasible: looking for the rules that conflict")
             control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
             found = conflicts(instance, matrix, control, threads=self.threads, seed=self.seed)
             raise InfeasibleError(found, self._summary(dataset, None, infeasible=True)) from None
-        self.seconds["relax"] = search.seconds.get("relax", 0.0)
+        self.seconds["relax"] = max(0.0, record.relaxed_after - (since - self.began))
         self.seconds["search"] = time.monotonic() - since - self.seconds["relax"]
         if mps is not None:
             write_model(matrix, mps)
-            if search.row_dual is not None:
-                write_duals(matrix, search.row_dual, duals_path(mps))
-        if search.best is None:
+        if mps is not None and record.row_dual is not None:
+            write_duals(matrix, record.row_dual, duals_path(mps))
+        if record.best is None:
             raise NoPlanError(self._summary(dataset, None))
-        return self._finish(dataset, instance, matrix, search.best)
+        self._tell("writing and auditing the plan")
+        made, faults = self._made(dataset, instance, matrix, record.best)
+        if faults:
+            raise SolverError("the plan failed its audit: " + "; ".join(faults[:5]))
+        return made
 
     def _starts(self, instance: Instance, start: Plan | None) -> list[Decisions]:
         given = [decisions_from_plan(instance, start.tables)] if start is not None else []
         return [*given, greedy(instance)]
 
-    def _finish(self, dataset: Dataset, instance: Instance, matrix: Matrix, x: Floats) -> Plan:
-        self._tell("writing and auditing the plan")
+    def _better(self, dataset: Dataset, instance: Instance, matrix: Matrix, x: Floats) -> None:
+        """Hand on a better plan while the search goes on, if it passes its audit."""
+        if self.keep is not None:
+            made, faults = self._made(dataset, instance, matrix, x)
+            if not faults:
+                self.keep(made)
+
+    def _made(self, dataset: Dataset, instance: Instance, matrix: Matrix, x: Floats) -> tuple[Plan, list[str]]:
+        """The plan of a solution, and what its audit finds wrong."""
         since = time.monotonic()
         extract = Extract(instance, decisions_of(instance, matrix, x))
         tables = extract.tables()
@@ -180,21 +202,20 @@ class _Planning:
         summary = self._summary(dataset, extract)
         report = audit(dataset, tables, summary)
         self._clock("audit", since)
-        if not report.passed:
-            raise SolverError("the plan failed its audit: " + "; ".join(v.message for v in report.violations[:5]))
         self.seconds["total"] = time.monotonic() - self.began
         summary = summary.model_copy(update={"audit": report.summary(), "seconds": Seconds(**self.seconds)})
-        events = self.search.events if self.search is not None else []
-        return Plan(summary, tables, pd.DataFrame([vars(event) for event in events], columns=["seconds", "phase", "npv_usd", "bound_usd"]))
+        events = self.record.events if self.record is not None else []
+        log = pd.DataFrame([vars(event) for event in events], columns=["seconds", "phase", "npv_usd", "bound_usd"])
+        return Plan(summary, tables, log), [violation.message for violation in report.violations]
 
     def _summary(self, dataset: Dataset, extract: Extract | None, infeasible: bool = False) -> Summary:
-        search = self.search
+        record = self.record
         npv = extract.npv_usd if extract is not None else None
         bound = certified = None
-        if search is not None and np.isfinite(search.bound):
-            bound = -search.bound * MILLION if npv is None else max(-search.bound * MILLION, npv)
-        if search is not None and np.isfinite(search.certified):
-            certified = -search.certified * MILLION
+        if record is not None and np.isfinite(record.bound):
+            bound = -record.bound * MILLION if npv is None else max(-record.bound * MILLION, npv)
+        if record is not None and np.isfinite(record.certified):
+            certified = -record.certified * MILLION
         gap = relative_gap(bound, npv) if bound is not None and npv is not None else None
         return Summary(
             dataset=DatasetRef(name=dataset.name, sha256=dataset.sha256),

@@ -1,18 +1,36 @@
-"""Which sites serve a contract: chosen contract by contract, judged by warm relaxations."""
+"""Which sites serve a contract: a search over sets of sites, judged by warm relaxations."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from optimizer.highs import Control, Outcome, Program, Solution
 from optimizer.instance import Floats, Instance
-from optimizer.matrix import Matrix
+from optimizer.matrix import Ints, Matrix
 
 USED = 1e-6
-"""A pair below this share is not used by the relaxation."""
+"""A share of a pair below this is no use of it."""
+SERVES = 0.5
+"""A pair of which the relaxation has so much is taken to serve."""
+CLUSTER_SHARE = 0.3
+"""Share of its smallest cluster from which a site that the relaxation uses is worth a try."""
+BETTER = 1e-5
+"""Relative gain that a set of sites must bring."""
+WORTH = 1e-4
+"""Relative gain below which the sites of a contract are not tried again."""
+NOISE = 0.8
+"""Spread of the logarithm of the weights by which sites are drawn."""
+TRIES = 2
+"""Sets of sites tried for a contract that is placed anew."""
+WORSE = 0.015
+"""Relative loss up to which a move is taken that polishing may turn into a gain."""
+
+Sets = dict[str, tuple[str, ...]]
+"""Serving sites by contract."""
 
 
 def most_sites(inst: Instance, c: str) -> int:
@@ -22,72 +40,312 @@ def most_sites(inst: Instance, c: str) -> int:
     return max(1, min(by_cluster, len(inst.sites) if row.max_sites is None else row.max_sites))
 
 
-def volume(inst: Instance, matrix: Matrix, x: Floats) -> dict[tuple[str, str], float]:
-    """Contract GPUs delivered over the horizon by (contract, site), GPU-periods."""
-    found: dict[tuple[str, str], float] = {}
-    for (c, s, g, _), gpus in matrix.values("delivered", x):
-        found[c, s] = found.get((c, s), 0.0) + gpus * inst.equivalents[c][g]
-    return found
-
-
 def order(inst: Instance) -> list[str]:
     """Contracts with a choice of sites: the fewest sites allowed first, then the largest."""
     chosen = {c for c, _ in inst.choice_pairs}
     return sorted(chosen, key=lambda c: (most_sites(inst, c), -inst.owed[inst.contract_at[c]].sum(), c))
 
 
-def best_sites(inst: Instance, c: str, weight: dict[str, float]) -> list[str]:
-    """The heaviest sites that may serve a contract together."""
-    far: dict[str, set[str]] = {}
-    for clique in inst.cliques_of(c):
-        for s in clique:
-            far.setdefault(s, set()).update(u for u in clique if u != s)
-    picked: list[str] = []
-    for s in sorted(weight, key=lambda s: (-weight[s], s)):
-        if len(picked) < most_sites(inst, c) and not far.get(s, set()).intersection(picked):
-            picked.append(s)
-    return picked
+class SiteSearch:
+    """Chooses the serving sites of every contract; all other decisions stay relaxed.
 
-
-def choose_sites(
-    inst: Instance,
-    matrix: Matrix,
-    program: Program,
-    relaxed: Solution,
-    control: Control,
-    log: Callable[[str], None],
-    contracts: Sequence[str] | None = None,
-) -> Solution | None:
-    """Restrict each contract to a set of sites that may serve it together.
+    A relaxation spreads a contract over many sites. Starts differ in where the contract with the fewest
+    sites goes; from each, all contracts are restricted to the sites that they use most and can use together,
+    then held to them. Contracts are freed and placed anew, one or a few at a time, as long as it pays.
 
     Args:
-        program: the relaxation, warm; its bounds on ``serve`` are tightened.
-        relaxed: its solution.
-        contracts: whose sites to choose; all with a choice, if not given.
-
-    Returns:
-        The solution of the restricted relaxation; None when time is up.
+        matrix: the model, or one with merged periods.
+        control: deadline and stop.
+        seed: of the draws.
+        log: told of each better choice.
     """
-    first, index = matrix.columns["serve"]
-    at = {pair: first + i for i, pair in enumerate(index)}
-    found = relaxed
-    for c in order(inst) if contracts is None else [c for c in order(inst) if c in contracts]:
-        if control.over or found.x is None:
-            return None
-        sites = inst.sites_of_choice(c)
-        used = {s: v for (d, s), v in volume(inst, matrix, found.x).items() if d == c and s in sites}
-        picked = best_sites(inst, c, used)
-        dropped = np.array([at[c, s] for s in sites if s not in picked and program.upper[at[c, s]] > 0], dtype=np.intp)
-        if len(dropped) == 0:
-            continue
-        before = program.lower[dropped].copy(), program.upper[dropped].copy()
-        program.bound(dropped, np.zeros(len(dropped)), np.zeros(len(dropped)))
-        after = program.solve(control, method="simplex")
+
+    def __init__(
+        self, inst: Instance, matrix: Matrix, control: Control, seed: int = 0, log: Callable[[str], None] = lambda phase: None
+    ) -> None:
+        self.inst, self.matrix, self.control, self.log = inst, matrix, control, log
+        self.program = Program(matrix, threads=1, seed=seed)
+        self.random = np.random.default_rng(seed)
+        first, index = matrix.columns["serve"]
+        self.at = {(str(c), str(s)): first + i for i, (c, s) in enumerate(index)}
+        self.contracts = order(inst)
+        self.sites = {c: inst.sites_of_choice(c) for c in self.contracts}
+        self.columns = {c: np.array([self.at[c, s] for s in self.sites[c]], dtype=np.intp) for c in self.contracts}
+        self.far = {c: _far(inst, c) for c in self.contracts}
+        self.volumes = self._volumes()
+        self.sets: Sets = {}
+        self.best = Solution(Outcome.STOPPED)
+        self.basis: Any = None
+        self.root = Solution(Outcome.STOPPED)
+        self.slack = 0.0
+        self.iterations = 0
+
+    # steps -------------------------------------------------------------------------------------
+
+    def relax(self) -> bool:
+        """Solve the relaxation; False when there is no time or no solution."""
+        self.root = self._solve(method="ipm")
+        self.root_basis = self.program.basis()
+        return self.root.outcome is Outcome.OPTIMAL
+
+    def starts(self) -> Iterator[Sets]:
+        """Sets of sites to start from, the most promising first: where the contract with the fewest sites can go, or drawn ones."""
+        single = [c for c in self.contracts if most_sites(self.inst, c) == 1]
+        forced: list[tuple[float, Sets]] = []
+        for s in self.sites[single[0]] if single else []:
+            self._free(self.contracts)
+            self._hold(single[0], (s,))
+            self.program.set_basis(self.root_basis)
+            found = self._solve()
+            if found.outcome is Outcome.OPTIMAL:
+                forced.append((found.objective, {single[0]: (s,)}))
+        yield from (chosen for _, chosen in sorted(forced, key=lambda item: item[0]))
+        yield {}
+
+    def build(self, forced: Sets) -> bool:
+        """Place all contracts, with some already placed; keep the result if it is better than the best.
+
+        Returns:
+            Whether it is better.
+        """
+        free = [c for c in self.contracts if c not in forced]
+        self._free(free)
+        for c, sites in forced.items():
+            self._hold(c, sites)
+        self.program.set_basis(self.root_basis)
+        found = self._solve(cut=self._cut(BETTER))
+        if found.x is None or found.outcome is not Outcome.OPTIMAL:
+            return False
+        picks = {c: self._together(c, self._volume(c, found.x)) for c in free}
+        for c in free:
+            self._restrict(c, picks[c])
+        after = self._solve(cut=self._cut(BETTER))
         if after.outcome is Outcome.INFEASIBLE:
-            program.bound(dropped, *before)
-            continue
-        if after.outcome is not Outcome.OPTIMAL:
-            return None
-        found = after
-        log(f"sites of {c}")
+            self._free(free)
+            after = self._solve(cut=self._cut(BETTER))
+        placed = self._settle(free, after)
+        if placed is None:
+            return False
+        sets, solution = placed
+        return self._take({**forced, **sets}, solution, "sites of all contracts")
+
+    def hold_best(self) -> None:
+        """Put the best choice back into the relaxation."""
+        for c in self.contracts:
+            self._hold(c, self.sets[c])
+        self.program.set_basis(self.basis)
+
+    def start_from(self, sets: Sets) -> bool:
+        """Take given sets; False when they can't be held."""
+        for c in self.contracts:
+            self._hold(c, sets.get(c, ()))
+        found = self._solve(method="ipm" if self.basis is None else "simplex")
+        return found.outcome is Outcome.OPTIMAL and self._take(dict(sets), found, "sites of all contracts")
+
+    def polish(self, tries: int = TRIES) -> bool:
+        """Free each contract once, in random order, and place it anew; whether anything was better."""
+        gains = [self.replace([str(c)], tries) for c in self.random.permutation(self.contracts)]
+        return any(gains)
+
+    def kick(self) -> bool:
+        """Move a few contracts that could share sites, even to somewhat worse sites, and polish; whether that was better.
+
+        Iterated local search: only a better result is kept.
+        """
+        kept = dict(self.sets), self.best, self.basis
+        if not self._moved(self._related(int(self.random.integers(2, 5)))):
+            return False
+        for c in self.random.permutation(self.contracts):
+            self.replace([str(c)], TRIES)
+        if self.best.objective < kept[1].objective - BETTER * abs(self.root.objective):
+            return True
+        self.sets, self.best, self.basis = kept
+        self.hold_best()
+        return False
+
+    def replace(self, contracts: Sequence[str], tries: int) -> bool:
+        """Free contracts; where that could pay, try the sites that the relaxation then uses most, and draws of them.
+
+        Returns:
+            Whether a better choice was found.
+        """
+        self._free(contracts)
+        self.program.set_basis(self.basis)
+        free = self._solve(cut=self._cut(WORTH))
+        found = False
+        if free.outcome is Outcome.OPTIMAL and free.x is not None:
+            basis, tried = self.program.basis(), {tuple(frozenset(self.sets[c]) for c in contracts)}
+            for noise in [0.0] + [NOISE] * (tries - 1):
+                picks = {c: self._pick(c, free.x, noise) for c in contracts}
+                key = tuple(frozenset(picks[c]) for c in contracts)
+                if key in tried:
+                    continue
+                tried.add(key)
+                for c in contracts:
+                    self._hold(c, picks[c])
+                self.program.set_basis(basis)
+                after = self._solve(cut=self._cut(BETTER))
+                if after.outcome is Outcome.OPTIMAL and self._take({**self.sets, **picks}, after, f"sites of {', '.join(contracts)}"):
+                    found = True
+                    break
+        for c in contracts:
+            self._hold(c, self.sets[c])
+        return found
+
+    # parts -------------------------------------------------------------------------------------
+
+    def _related(self, count: int) -> list[str]:
+        """So many contracts drawn at random, of which the others could use sites of the first."""
+        first = str(self.random.choice(self.contracts))
+        others = [c for c in self.contracts if c != first]
+        shared = np.array([1.0 + len(set(self.sites[first]) & set(self.sites[c])) for c in others])
+        size = min(count - 1, len(others))
+        drawn = self.random.choice(others, size=size, replace=False, p=shared / shared.sum()).tolist() if size else []
+        chosen = [first, *map(str, drawn)]
+        self.random.shuffle(chosen)
+        return chosen
+
+    def _moved(self, contracts: Sequence[str]) -> bool:
+        """Free contracts, then place them one after the other; given up when it loses more than ``WORSE``."""
+        noise, before = 2 * NOISE * float(self.random.random()), {c: set(self.sets[c]) for c in contracts}
+        self.slack = WORSE * abs(self.root.objective)
+        self._free(contracts)
+        self.program.set_basis(self.basis)
+        found = self._solve(cut=self._cut(WORTH))
+        picks: Sets = {}
+        for c in contracts:
+            if found.outcome is not Outcome.OPTIMAL or found.x is None:
+                break
+            picks[c], relaxed = self._pick(c, found.x, noise), found.x
+            self._hold(c, picks[c])
+            found = self._solve(cut=self._cut(BETTER))
+            if found.outcome is Outcome.INFEASIBLE and len(picks[c]) > 1:
+                weight = self._volume(c, relaxed)
+                picks[c] = tuple(sorted(picks[c], key=lambda s: -weight[s])[:-1])
+                self._hold(c, picks[c])
+                found = self._solve(cut=self._cut(BETTER))
+        other = any(set(picks[c]) != before[c] for c in picks)
+        moved = found.outcome is Outcome.OPTIMAL and other and self._take({**self.sets, **picks}, found, "")
+        self.slack = 0.0
+        for c in contracts:
+            self._hold(c, self.sets[c])
+        return moved
+
+    def _settle(self, free: Sequence[str], relaxed: Solution) -> tuple[Sets, Solution] | None:
+        """Hold contracts to the sites that serve them in a relaxation: as many as possible at once, the clearest first.
+
+        Returns:
+            Sites and solution; None when time is up or a contract has no place.
+        """
+        todo, sets, found = list(free), Sets(), relaxed
+        while todo:
+            if found.x is None or found.outcome is not Outcome.OPTIMAL:
+                return None
+            x = found.x
+            picks = {c: self._serving(c, x) for c in todo}
+            clear = {c: min((float(x[self.at[c, s]]) for s in picks[c]), default=1.0) for c in todo}
+            todo.sort(key=lambda c: (-clear[c], c))
+            count = len(todo)
+            while True:
+                for c in todo[:count]:
+                    self._hold(c, picks[c])
+                after = self._solve(cut=self._cut(BETTER))
+                if after.outcome is not Outcome.INFEASIBLE:
+                    break
+                if count > 1:
+                    self._free(todo[:count])
+                    count //= 2
+                elif picks[todo[0]]:
+                    picks[todo[0]] = picks[todo[0]][:-1]
+                else:
+                    return None
+            sets |= {c: picks[c] for c in todo[:count]}
+            found, todo = after, todo[count:]
+        return (sets, found) if found.outcome is Outcome.OPTIMAL else None
+
+    def _serving(self, c: str, x: Floats) -> tuple[str, ...]:
+        """Sites that (mostly) serve in a relaxation, the heaviest first; the one that serves most, if none does."""
+        weight = {s: float(x[self.at[c, s]]) for s in self.sites[c]}
+        mostly = self._together(c, {s: v for s, v in weight.items() if v >= SERVES})
+        if mostly or not weight or max(weight.values()) <= USED:
+            return mostly
+        return (max(weight, key=lambda s: weight[s]),)
+
+    def _pick(self, c: str, x: Floats, noise: float) -> tuple[str, ...]:
+        """Sites for a contract by their volume in a relaxation, changed by chance; those far below their cluster left out."""
+        weight = self._volume(c, x)
+        drawn = {s: v * math.exp(noise * float(self.random.normal())) for s, v in weight.items()}
+        picked = self._together(c, drawn)
+        cluster, owed = self.inst.contract_rows[c].min_cluster_gpus, self.inst.owed[self.inst.contract_at[c]]
+        if not self.inst.cluster_periods(c):
+            return picked
+        return tuple(s for s in picked if weight[s] * owed.max() / owed.sum() >= CLUSTER_SHARE * cluster) or picked[:1]
+
+    def _together(self, c: str, weight: dict[str, float]) -> tuple[str, ...]:
+        """The heaviest sites that may serve a contract together, the heaviest first; those that must serve come first of all."""
+        must = {s for s in self.sites[c] if self.matrix.lower[self.at[c, s]] > 0.5}
+        never = {s for s in self.sites[c] if self.matrix.upper[self.at[c, s]] < 0.5}
+        picked: list[str] = []
+        for s in sorted(must | weight.keys(), key=lambda s: (s not in must, -weight.get(s, 0.0), s)):
+            used = s in must or weight[s] > USED
+            if used and s not in never and len(picked) < most_sites(self.inst, c) and not self.far[c].get(s, set()).intersection(picked):
+                picked.append(s)
+        return tuple(picked)
+
+    def _volumes(self) -> dict[tuple[str, str], tuple[Ints, Floats]]:
+        """Columns of deliveries with their contract GPUs per GPU, by pair."""
+        first, index = self.matrix.columns["delivered"]
+        found: dict[tuple[str, str], tuple[list[int], list[float]]] = {pair: ([], []) for pair in self.at}
+        for i, (c, s, g, _) in enumerate(index):
+            if (c, s) in found:
+                found[c, s][0].append(first + i)
+                found[c, s][1].append(self.inst.equivalents[c][g])
+        return {pair: (np.array(columns, dtype=np.intp), np.array(weights)) for pair, (columns, weights) in found.items()}
+
+    def _volume(self, c: str, x: Floats) -> dict[str, float]:
+        """Contract GPUs delivered over the horizon, by site."""
+        return {s: float(x[self.volumes[c, s][0]] @ self.volumes[c, s][1]) for s in self.sites[c]}
+
+    def _cut(self, share: float) -> float:
+        """Objective that a choice must beat to be better by a share."""
+        return self.best.objective + self.slack - share * abs(self.root.objective)
+
+    def _take(self, sets: Sets, found: Solution, phase: str) -> bool:
+        if not found.objective < self.best.objective + self.slack - 1e-9 * abs(found.objective):
+            return False
+        self.sets, self.best, self.basis = sets, found, self.program.basis()
+        if phase:
+            self.log(phase)
+        return True
+
+    def _solve(self, cut: float = np.inf, method: str = "simplex") -> Solution:
+        """Solve the relaxation as it stands; given up when it is proven not to be below ``cut``."""
+        found = self.program.solve(self.control, method=method, cut=cut)
+        self.iterations += found.iterations
+        return found
+
+    def _free(self, contracts: Sequence[str]) -> None:
+        for c in contracts:
+            self.program.bound(self.columns[c], self.matrix.lower[self.columns[c]], self.matrix.upper[self.columns[c]])
+
+    def _restrict(self, c: str, sites: Sequence[str]) -> None:
+        """Only these sites may serve."""
+        columns = self.columns[c]
+        upper = np.array([float(s in sites) for s in self.sites[c]])
+        self.program.bound(columns, self.matrix.lower[columns], np.maximum(self.matrix.lower[columns], upper * self.matrix.upper[columns]))
+
+    def _hold(self, c: str, sites: Sequence[str]) -> None:
+        """Just these sites serve."""
+        values = np.array([float(s in sites) for s in self.sites[c]])
+        columns = self.columns[c]
+        values = np.clip(values, self.matrix.lower[columns], self.matrix.upper[columns])
+        self.program.bound(columns, values, values)
+
+
+def _far(inst: Instance, c: str) -> dict[str, set[str]]:
+    """Sites too far from a site to serve a contract together with it."""
+    found: dict[str, set[str]] = {}
+    for clique in inst.cliques_of(c):
+        for s in clique:
+            found.setdefault(s, set()).update(u for u in clique if u != s)
     return found

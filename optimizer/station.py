@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.highs import AUDITED, EXACT, Control, Outcome, Program, Solution
+from optimizer.exact import YES_OR_NO, exact
+from optimizer.highs import Control, Outcome, Program, Solution
 from optimizer.horizon import Merged, carry_over, merge_groups, merge_periods
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
 from optimizer.rounding import RackDive
-from optimizer.site_choice import Sets, SiteSearch
-from optimizer.yes_or_no import FAMILIES, Settler
+from optimizer.settle import Settler
+from optimizer.sites import Sets, SiteSearch
 
-DECIDED = ("installed", "in_service", *(name for name in FAMILIES if name != "retrofit_ordered"))
-"""Families of whole numbers from which all others follow."""
 GROUPS = 12
 """Groups of periods of the merged model."""
 WHOLE = 1e-6
@@ -54,17 +53,22 @@ class Station:
     Args:
         instance, matrix: the model.
         threads: of HiGHS in this worker.
+        control: deadline and stop of the job at hand.
+        without: ingredients of the search to leave out.
         seed: of HiGHS and of all draws.
+        tell: takes what a job says on the way: kind and value.
     """
 
     instance: Instance
     matrix: Matrix
+    without: frozenset[str] = frozenset()
     threads: int = 1
     seed: int = 0
     control: Control = field(default_factory=Control)
     tell: Callable[[str, Any], None] = lambda kind, value: None
     _merged: Merged | None = None
     _sites: SiteSearch | None = None
+    _chosen: Choice | None = None
 
     def relax(self) -> Solution:
         """The linear relaxation, with duals."""
@@ -95,18 +99,24 @@ class Station:
             search.start_from(known)
         if not search.sets and search.contracts:
             return []
-        stale = 0
-        while search.iterations - before < limit and stale < 3 * len(search.contracts) + 1 and not self.control.over:
-            better = search.polish() if known is None and stale == 0 else search.ruin()
-            stale = 0 if better else stale + 1
+        if known is None and search.iterations - before < limit:
+            search.polish()
+        while search.iterations - before < limit and search.contracts and not self.control.over:
+            search.kick()
         return [self._choice(search)]
 
-    def complete(self, choice: Choice) -> Floats | None:
+    def complete(self, choice: Choice | None = None) -> Floats | None:
         """A whole plan from a choice of sites: the other yes-or-no decisions, then racks.
+
+        Args:
+            choice: the worker's own last one, if not given.
 
         Returns:
             An exact solution; None when there is none near or time is up.
         """
+        choice = choice or self._chosen
+        if choice is None:
+            return None
         program = Program(self.matrix, threads=self.threads, seed=self.seed)
         everything = np.arange(self.matrix.shape[1])
         found = Solution(Outcome.INFEASIBLE)
@@ -117,7 +127,7 @@ class Station:
                 break
         if found.outcome is not Outcome.OPTIMAL:
             return None
-        settled = Settler(self.instance, self.matrix, program, found, self.control, partial(self.tell, "phase")).run()
+        settled = self._settled(self.matrix, program, found, partial(self.tell, "phase"))
         if settled is None:
             return None
         self.tell("phase", "yes or no settled")
@@ -132,7 +142,7 @@ class Station:
             seconds: most time.
         """
         lower, upper = self.matrix.lower.copy(), self.matrix.upper.copy()
-        for name in FAMILIES:
+        for name in YES_OR_NO:
             part = self.matrix.of(name)
             lower[part] = upper[part] = np.round(x[part])
         for name in ("installed", "in_service"):
@@ -141,46 +151,48 @@ class Station:
             upper[part] = np.minimum(upper[part], np.ceil(x[part] - WHOLE) + around)
         return self._near(lower, upper, seconds, x)
 
-    def exact(self, x: Floats) -> Floats | None:
-        """The best solution with these whole numbers: they are fixed and the rest is solved again; None if there is none."""
-        whole = np.concatenate([np.arange(self.matrix.of(name).start, self.matrix.of(name).stop) for name in DECIDED])
-        values = np.round(x[whole])
-        for feasibility in (EXACT, AUDITED):
-            program = Program(self.matrix, threads=self.threads, seed=self.seed, feasibility=feasibility)
-            program.bound(whole, values, values)
-            found = program.solve(replace(self.control, deadline=np.inf))
-            if found.outcome is Outcome.OPTIMAL and found.x is not None:
-                result = np.clip(found.x, self.matrix.lower, self.matrix.upper)
-                result[whole] = values
-                return np.asarray(result)
-        return None
+    def first(self) -> Floats | None:
+        """Any plan at all: no prospect signed, nothing opened, built or converted; the first that HiGHS finds."""
+        upper = self.matrix.upper.copy()
+        for name in YES_OR_NO:
+            if name != "serve":
+                upper[self.matrix.of(name)] = self.matrix.lower[self.matrix.of(name)]
+        return self._near(self.matrix.lower, upper, self.control.remaining, None, solutions=1)
 
-    def branch(self, start: Floats | None, gap: float, threads: int) -> tuple[Floats | None, float]:
+    def branch(self, start: Floats | None, gap: float) -> tuple[Floats | None, float]:
         """Branch and bound on the whole model; better bounds and solutions are told as they come.
 
         Args:
             start: a solution to start from.
             gap: relative gap to end at.
-            threads: of HiGHS.
 
         Returns:
             The best solution and the bound; the bound is infinite when there is no solution.
         """
-        program = Program(self.matrix, integer=True, threads=threads, seed=self.seed)
+        program = Program(self.matrix, integer=True, threads=self.threads, seed=self.seed)
         program.option("mip_rel_gap", gap)
         program.option("mip_abs_gap", 1e-9)
         found = program.solve(
-            self.control, start=start, on_improvement=lambda x, objective, bound: self.tell("solution", x),
+            self.control, start=start, on_improvement=lambda x, objective, bound: self._improved(x),
             on_bound=partial(self.tell, "bound"),
         )  # fmt: skip
         return found.x, np.inf if found.outcome is Outcome.INFEASIBLE else found.bound
 
     # parts -------------------------------------------------------------------------------------
 
+    def _improved(self, x: Floats) -> None:
+        """Tell of a solution, made exact."""
+        found = exact(self.matrix, x, self.threads, self.seed)
+        if found is not None:
+            self.tell("solution", found)
+
     def _site_search(self) -> SiteSearch | None:
         """The search over sites in the merged model, made once."""
         if self._sites is None:
-            self._merged = merge_periods(self.matrix, merge_groups(self.instance, min(GROUPS, self.instance.T)))
+            self._merged = merge_periods(
+                self.matrix,
+                merge_groups(self.instance, self.instance.T if "merged periods" in self.without else min(GROUPS, self.instance.T)),
+            )
             search = SiteSearch(self.instance, self._merged.matrix, self.control, self.seed, partial(self.tell, "phase"))
             if not search.relax():
                 return None
@@ -191,14 +203,21 @@ class Station:
     def _choice(self, search: SiteSearch) -> Choice:
         """The best sites with the other decisions that the merged model takes with them."""
         assert self._merged is not None
+        if self._chosen is not None and self._chosen.sets == search.sets:
+            return self._chosen
         search.hold_best()
         program = search.program
         before = program.lower.copy(), program.upper.copy()
-        settled = Settler(self.instance, self._merged.matrix, program, search.best, self.control, lambda phase: None).run()
+        settled = self._settled(self._merged.matrix, program, search.best, lambda phase: None)
         objective = search.best.objective if settled is None else settled.objective
         lower, upper = carry_over(self.matrix, self._merged, program.lower, program.upper)
         program.bound(np.arange(len(before[0])), *before)
-        return Choice(dict(search.sets), objective, lower, upper)
+        self._chosen = Choice(dict(search.sets), objective, lower, upper)
+        return self._chosen
+
+    def _settled(self, matrix: Matrix, program: Program, found: Solution, log: Callable[[str], None]) -> Solution | None:
+        """All yes-or-no decisions taken."""
+        return Settler(self.instance, matrix, program, found, self.control, log, compare="options" not in self.without).run()
 
     def _widened(self, choice: Choice) -> list[tuple[Floats, Floats]]:
         """Bounds of the model: as chosen; with only the sites as chosen; with only other sites ruled out."""
@@ -215,16 +234,21 @@ class Station:
         """Whole racks by a dive, then exact; what the dive leaves open is searched by HiGHS."""
         lower, upper = program.lower.copy(), program.upper.copy()
         dive = RackDive(self.instance, self.matrix, program, settled, self.control)
-        whole = dive.run()
-        if whole is None or whole.x is None:
-            return None
-        if not dive.left:
-            return self.exact(whole.x)
+        if "rack dive" in self.without:
+            dive.left = list(dive.columns["in_service"])
+        else:
+            whole = dive.run()
+            if whole is None or whole.x is None:
+                return None
+            if not dive.left:
+                return exact(self.matrix, whole.x, self.threads, self.seed)
         return self._near(*dive.loose(lower, upper), self.control.remaining / 2, None)
 
-    def _near(self, lower: Floats, upper: Floats, seconds: float, start: Floats | None) -> Floats | None:
-        """HiGHS on a restriction of the model."""
+    def _near(self, lower: Floats, upper: Floats, seconds: float, start: Floats | None, solutions: int | None = None) -> Floats | None:
+        """HiGHS on a restriction of the model; ``solutions`` after which it ends, if given."""
         program = Program(replace(self.matrix, lower=lower, upper=upper), integer=True, threads=self.threads, seed=self.seed)
         program.option("mip_rel_gap", NEAR_GAP)
+        if solutions is not None:
+            program.option("mip_max_improving_sols", solutions)
         found = program.solve(self.control.until(seconds), start=start)
-        return None if found.x is None else self.exact(found.x)
+        return None if found.x is None else exact(self.matrix, found.x, self.threads, self.seed)

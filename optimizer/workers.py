@@ -1,6 +1,6 @@
 """Worker processes of the search: each has its own solver, can be stopped, and can die without taking the search along.
 
-A worker is this module run as a program of its own (never a fork: after a solve, a forked child hangs), which reads
+A worker is this module's :func:`main` run as a program of its own (never a fork: after a solve, a forked child hangs), which reads
 pickled messages from its standard input and writes pickled answers to its standard output.
 """
 
@@ -61,7 +61,7 @@ class Worker:
         self.outbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         path = os.pathsep.join(dict.fromkeys(os.path.abspath(folder) for folder in sys.path))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "optimizer.workers"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-c", "from optimizer.workers import main; main()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path}, start_new_session=True,
         )  # fmt: skip
         for task in (self._write, self._listen):
@@ -103,6 +103,7 @@ class Pool:
         count: number of processes.
         seed: of the first worker; each has its own.
         control: deadline and stop of the whole search.
+        without: ingredients of the search to leave out.
     """
 
     instance: Instance
@@ -110,13 +111,14 @@ class Pool:
     count: int
     seed: int
     control: Control
+    without: frozenset[str] = frozenset()
     workers: list[Worker] = field(default_factory=list)
     answers: queue.Queue[Answer] = field(default_factory=queue.Queue)
     jobs: int = 0
     replaced: int = 0
 
     def __enter__(self) -> Pool:
-        self.model = pickle.dumps(("model", self.instance, self.matrix), protocol=pickle.HIGHEST_PROTOCOL)
+        self.model = pickle.dumps(("model", self.instance, self.matrix, self.without), protocol=pickle.HIGHEST_PROTOCOL)
         self.workers = [self._started(number) for number in range(self.count)]
         return self
 

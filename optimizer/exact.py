@@ -1,0 +1,42 @@
+"""Whole numbers made exact: they are fixed, and the rest of the model is solved again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.highs import AUDITED, EXACT, Control, Outcome, Program
+from optimizer.instance import Floats
+from optimizer.matrix import Ints, Matrix
+
+YES_OR_NO = ("sign", "serve", "open", "built", "retrofit_ordered")
+"""Families of yes-or-no decisions."""
+DECIDED = ("installed", "in_service", *(name for name in YES_OR_NO))
+"""Families of whole numbers from which all others follow."""
+
+
+def columns_of(matrix: Matrix, families: tuple[str, ...]) -> Ints:
+    """Columns of families of variables."""
+    return np.concatenate([np.arange(matrix.of(name).start, matrix.of(name).stop, dtype=np.intp) for name in families])
+
+
+def exact(matrix: Matrix, x: Floats, threads: int = 1, seed: int = 0, control: Control | None = None) -> Floats | None:
+    """The best solution with the whole numbers of another.
+
+    Args:
+        x: only its whole numbers count, which need be whole only nearly; shape (columns,).
+        control: deadline and stop; none if not given.
+
+    Returns:
+        A solution within the tolerances of the audit; None if there is none, or time is up.
+    """
+    whole = columns_of(matrix, DECIDED)
+    values = np.round(x[whole])
+    for feasibility in (EXACT, AUDITED):
+        program = Program(matrix, threads=threads, seed=seed, feasibility=feasibility)
+        program.bound(whole, values, values)
+        found = program.solve(control or Control())
+        if found.outcome is Outcome.OPTIMAL and found.x is not None:
+            result = np.clip(found.x, matrix.lower, matrix.upper)
+            result[whole] = values
+            return np.asarray(result)
+    return None

@@ -1,0 +1,243 @@
+"""The search of a large model, in rounds of jobs for worker processes.
+
+A round's jobs depend only on what earlier rounds found, and each job is bounded by iterations: where the clock does
+not cut it short, a search takes the same way for the same seed and number of workers.
+
+1. One worker solves the relaxation; the others look for serving sites on merged periods.
+2. Then one makes whole plans of the best sites found and looks for better racks, the others for better sites.
+3. When sites are no longer found, one searches the whole model, for the bound; the others go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from optimizer.highs import Outcome, Solution
+from optimizer.instance import Floats
+from optimizer.record import Record
+from optimizer.station import Choice
+from optimizer.workers import Answer, Pool
+
+FIRST_EFFORT = 3.0
+"""Iterations of the first search for sites, by row of the merged model."""
+EFFORT = 3.0
+"""Iterations of each later one."""
+STALE = 3
+"""Rounds without better sites after which one worker turns to the whole model."""
+RACKS_SECONDS = 45.0
+"""Longest time for the search for better racks around a plan."""
+FIRST_SHARE = 1 / 3
+"""Share of the time left for any first plan when no choice of sites led to one."""
+BRANCHES = 2
+"""Times that the whole model is searched: once more, should it fail."""
+WORSE = 1e-3
+"""Relative amount by which sites may look worse than the best and still be made a plan."""
+
+
+class NothingFeasibleError(Exception):
+    """The model has no solution, whatever the whole numbers."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of :class:`~optimizer.station.Station`.
+
+    Attributes:
+        name: of the method.
+        arguments: of the call.
+        seconds: most time.
+        phase: what is said of a plan that it finds.
+    """
+
+    name: str
+    arguments: tuple[Any, ...] = ()
+    seconds: float = np.inf
+    phase: str = ""
+
+
+@dataclass
+class Rounds:
+    """A search of a large model.
+
+    Args:
+        record: what is found.
+        pool: workers; none of them is busy.
+        without: ingredients of the search to leave out.
+    """
+
+    record: Record
+    pool: Pool
+    without: frozenset[str] = frozenset()
+    choices: list[Choice] = field(default_factory=list)
+    completed: list[Choice] = field(default_factory=list)
+    near: Floats | None = None
+    stale: int = 0
+    infeasible: bool = False
+    branches: int = 0
+
+    def run(self) -> None:
+        """Search until the gap is proven or time is up.
+
+        Raises:
+            NothingFeasibleError: the relaxation, or the whole model, has no solution.
+        """
+        self.branches = 0 if "branch and bound" in self.without else BRANCHES
+        self.record.log("relaxation")
+        jobs = self._first()
+        while jobs and not self.record.done and not self.infeasible:
+            self._round(jobs)
+            jobs = self._next()
+        if self.infeasible and self.record.best is None:
+            raise NothingFeasibleError
+
+    # what to do --------------------------------------------------------------------------------
+
+    def _first(self) -> list[list[Job]]:
+        """The relaxation, the first searches for sites, and a first plan of what one of them finds."""
+        count = self.pool.count
+        effort = 0.0 if "sites" in self.without else FIRST_EFFORT
+        jobs = [[Job("sites", (None, effort, part, count))] for part in range(count)]
+        jobs[-1].append(Job("complete", phase="whole plan"))
+        jobs[0].insert(0, Job("relax"))
+        return jobs
+
+    def _next(self) -> list[list[Job]]:
+        """The first worker makes plans, the others better sites; a single one does both in turn; none when there is nothing left."""
+        plans, searches = self._plans(), self._searches()
+        alone = self.pool.count == 1
+        if self.stale >= STALE and self.branches and not (alone and plans):
+            self.branches -= 1
+            plans = [Job("branch", (self.record.best, self.record.gap), phase="branch and bound")]
+        if alone:
+            return [plans or searches] if plans or searches else []
+        if not plans and not searches:
+            return []
+        return [plans or searches, *[searches] * (self.pool.count - 1)]
+
+    def _later(self) -> list[Job]:
+        """What another worker does while one searches the whole model."""
+        return self._plans() or self._searches()
+
+    def _plans(self) -> list[Job]:
+        """A plan of the best sites that are none yet, or better racks for the best plan."""
+        record = self.record
+        todo = [choice for choice in self.choices if all(choice is not done for done in self.completed)]
+        least = self._least()
+        todo = [choice for choice in todo if choice.objective <= least + WORSE * abs(least)]
+        if todo:
+            chosen = min(todo, key=lambda choice: choice.objective)
+            self.completed.append(chosen)
+            return [Job("complete", (chosen,), phase="whole plan")]
+        if record.best is None:
+            return [Job("first", (), record.control.remaining * FIRST_SHARE, "first plan")]
+        if record.best is not self.near and "racks" not in self.without:
+            self.near = record.best
+            return [Job("racks_near", (record.best, 1.0, RACKS_SECONDS), phase="racks")]
+        return []
+
+    def _searches(self) -> list[Job]:
+        """Better sites than the best."""
+        if not self.choices or "sites" in self.without:
+            return []
+        best = min(self.choices, key=lambda choice: choice.objective)
+        return [Job("sites", (best.sets, EFFORT))]
+
+    # what came of it ---------------------------------------------------------------------------
+
+    def _round(self, jobs: Sequence[Sequence[Job]]) -> None:
+        """Do jobs, each worker its own in turn; take up the sites they found in fixed order.
+
+        While one worker searches the whole model, the others don't wait for it: each goes on with what was found last.
+        """
+        todo = [deque(own) for own in jobs]
+        doing: dict[int, tuple[int, Job]] = {}
+        found: list[list[Choice]] = [[] for _ in jobs]
+        branching = any(job.name == "branch" for own in jobs for job in own)
+
+        def give(worker: int) -> None:
+            if not todo[worker] and branching and any(job.name == "branch" for _, job in doing.values()):
+                todo[worker].extend(self._later())
+            if todo[worker] and not self.record.done:
+                job = todo[worker].popleft()
+                doing[self.pool.give(worker, job.name, *job.arguments, seconds=job.seconds)] = (worker, job)
+
+        before = self._least()
+        for worker in range(len(todo)):
+            give(worker)
+        own: dict[int, Choice] = {}
+        for answer in self.pool.run():
+            worker, job = doing[answer.job]
+            if answer.kind in ("done", "failed"):
+                del doing[answer.job]
+                value = self._taken(job, answer)
+                if job.name == "complete" and not job.arguments and worker in own:
+                    self.completed.append(own[worker])
+                if job.name == "sites" and value:
+                    own[worker] = value[-1]
+                    found[worker] += value
+                    if branching:
+                        self._add(value)
+                give(worker)
+            else:
+                self._heard(job, answer)
+            if self.record.proven:
+                break
+        for choices in found:
+            self._add(choices)
+        self.stale = 0 if self._least() < before - 1e-9 * abs(before) else self.stale + 1
+
+    def _least(self) -> float:
+        """Objective of the best sites in the merged model, million USD; infinite while there are none."""
+        return min((choice.objective for choice in self.choices), default=np.inf)
+
+    def _add(self, found: Sequence[Choice]) -> None:
+        """Note sites that are not known yet."""
+        for choice in found:
+            if all(choice.sets != known.sets for known in self.choices):
+                self.choices.append(choice)
+
+    def _taken(self, job: Job, answer: Answer) -> Any:
+        """What the end of a job says; a job that failed found nothing."""
+        record, value = self.record, answer.value
+        if answer.kind == "failed":
+            record.log(f"{job.name} given up: {value}")
+            return None
+        if job.name == "relax":
+            self._relaxed(value)
+        elif job.name == "branch":
+            x, bound = value
+            if x is not None:
+                record.accept(x, job.phase)
+            self.infeasible = self.infeasible or (x is None and bound == np.inf)
+            if np.isfinite(bound):
+                record.raise_bound(bound)
+            record.log("end of branch and bound")
+        elif job.name != "sites" and value is not None:
+            record.accept(value, job.phase)
+        return value
+
+    def _heard(self, job: Job, answer: Answer) -> None:
+        """What a job says on the way."""
+        record = self.record
+        if answer.kind == "solution":
+            record.accept(answer.value, job.phase)
+        elif answer.kind == "bound":
+            record.raise_bound(answer.value)
+            record.log(job.phase)
+        else:
+            record.log(answer.value)
+
+    def _relaxed(self, found: Solution) -> None:
+        """The relaxation's bound and certificate."""
+        if found.outcome is Outcome.INFEASIBLE:
+            self.infeasible = True
+        if found.outcome is Outcome.OPTIMAL and found.row_dual is not None:
+            self.record.certify(found.row_dual)
+        self.record.relaxed_after = time.monotonic() - self.record.began
+        self.record.log("relaxation solved")
