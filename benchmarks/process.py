@@ -50,7 +50,7 @@ def execute(run: Run, deadline: float | None = None) -> Result:
         peak, killed = 0.0, False
         try:
             while process.poll() is None and not killed:
-                peak = max(peak, group_mib(process.pid))
+                peak = max(peak, tree_mib(process.pid))
                 killed = time.monotonic() - began > limit
                 time.sleep(0 if killed else LOOK)
         finally:
@@ -94,16 +94,21 @@ def _complaint(said: str, status: int) -> str:
     return re.sub(r"(/[\w.+-]+)+/", "", lines[-1].strip()) if lines else f"ended with status {status}"
 
 
-def group_mib(group: int) -> float:
-    """Resident memory of all processes of a group, MiB; 0 where there is no /proc."""
-    total = 0
+def tree_mib(root: int) -> float:
+    """Resident memory of a process and all that it started, MiB; 0 where there is no /proc."""
+    pages, children = dict[int, int](), dict[int, list[int]]()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rsplit(")", 1)[1].split()
-            if int(fields[2]) == group:
-                total += int(fields[21])
         except (OSError, IndexError):
             continue  # it ended meanwhile
+        pages[int(stat.parent.name)] = int(fields[21])
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    total, todo = 0, [root]
+    while todo:
+        process = todo.pop()
+        total += pages.get(process, 0)
+        todo += children.get(process, [])
     return total * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
