@@ -24,7 +24,7 @@ from optimizer.record import Record
 from optimizer.station import Choice
 from optimizer.workers import Answer, Pool
 
-FIRST_EFFORT = 3.0
+FIRST_EFFORT = 5.0
 """Iterations of the first search for sites, by row of the merged model."""
 EFFORT = 3.0
 """Iterations of each later one."""

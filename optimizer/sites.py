@@ -26,6 +26,8 @@ NOISE = 0.8
 """Spread of the logarithm of the weights by which sites are drawn."""
 TRIES = 2
 """Sets of sites tried for a contract that is placed anew."""
+LOSS = 0.003
+"""Relative loss by contract up to which contracts are held to their sites together; where it is more, one by one."""
 WORSE = 0.015
 """Relative loss up to which a move is taken that polishing may turn into a gain."""
 
@@ -147,24 +149,31 @@ class SiteSearch:
         gains = [self.replace([str(c)], tries) for c in self.random.permutation(self.contracts)]
         return any(gains)
 
-    def kick(self) -> bool:
-        """Move a few contracts that could share sites, even to somewhat worse sites, and polish; whether that was better.
+    def start(self, forced: Sets) -> bool:
+        """Place all contracts anew, with some already placed, and polish; whether that was better."""
+        return self._attempt(lambda: self.build(forced))
 
-        Iterated local search: only a better result is kept.
-        """
+    def kick(self) -> bool:
+        """Move a few contracts that could share sites and polish; whether that was better (iterated local search)."""
+        return self._attempt(lambda: self._moved(self._related(int(self.random.integers(2, 5)))))
+
+    def _attempt(self, move: Callable[[], bool]) -> bool:
+        """Make a move, even to somewhat worse sites, and polish; only a better result is kept."""
         kept = dict(self.sets), self.best, self.basis
-        if not self._moved(self._related(int(self.random.integers(2, 5)))):
-            return False
-        for c in self.random.permutation(self.contracts):
-            self.replace([str(c)], TRIES)
-        if self.best.objective < kept[1].objective - BETTER * abs(self.root.objective):
-            return True
+        self.slack = WORSE * abs(self.root.objective)
+        moved = move()
+        self.slack = 0.0
+        if moved:
+            self.polish()
+            if self.best.objective < kept[1].objective - BETTER * abs(self.root.objective):
+                return True
         self.sets, self.best, self.basis = kept
-        self.hold_best()
+        if self.sets:
+            self.hold_best()
         return False
 
     def replace(self, contracts: Sequence[str], tries: int) -> bool:
-        """Free contracts; where that could pay, try the sites that the relaxation then uses most, and draws of them.
+        """Free contracts; where that could pay, try the sites that the relaxation then uses most, draws of them, and none.
 
         Returns:
             Whether a better choice was found.
@@ -175,8 +184,8 @@ class SiteSearch:
         found = False
         if free.outcome is Outcome.OPTIMAL and free.x is not None:
             basis, tried = self.program.basis(), {tuple(frozenset(self.sets[c]) for c in contracts)}
-            for noise in [0.0] + [NOISE] * (tries - 1):
-                picks = {c: self._pick(c, free.x, noise) for c in contracts}
+            for noise in [0.0] + [NOISE] * (tries - 1) + [None]:
+                picks = {c: self._pick(c, free.x, noise) if noise is not None else () for c in contracts}
                 key = tuple(frozenset(picks[c]) for c in contracts)
                 if key in tried:
                     continue
@@ -208,7 +217,6 @@ class SiteSearch:
     def _moved(self, contracts: Sequence[str]) -> bool:
         """Free contracts, then place them one after the other; given up when it loses more than ``WORSE``."""
         noise, before = 2 * NOISE * float(self.random.random()), {c: set(self.sets[c]) for c in contracts}
-        self.slack = WORSE * abs(self.root.objective)
         self._free(contracts)
         self.program.set_basis(self.basis)
         found = self._solve(cut=self._cut(WORTH))
@@ -226,7 +234,6 @@ class SiteSearch:
                 found = self._solve(cut=self._cut(BETTER))
         other = any(set(picks[c]) != before[c] for c in picks)
         moved = found.outcome is Outcome.OPTIMAL and other and self._take({**self.sets, **picks}, found, "")
-        self.slack = 0.0
         for c in contracts:
             self._hold(c, self.sets[c])
         return moved
@@ -235,7 +242,7 @@ class SiteSearch:
         """Hold contracts to the sites that serve them in a relaxation: as many as possible at once, the clearest first.
 
         Returns:
-            Sites and solution; None when time is up or a contract has no place.
+            Sites and solution; None when time is up or it can't be better than the best.
         """
         todo, sets, found = list(free), Sets(), relaxed
         while todo:
@@ -245,23 +252,38 @@ class SiteSearch:
             picks = {c: self._serving(c, x) for c in todo}
             clear = {c: min((float(x[self.at[c, s]]) for s in picks[c]), default=1.0) for c in todo}
             todo.sort(key=lambda c: (-clear[c], c))
-            count = len(todo)
+            count, basis, before = len(todo), self.program.basis(), found
             while True:
                 for c in todo[:count]:
                     self._hold(c, picks[c])
-                after = self._solve(cut=self._cut(BETTER))
-                if after.outcome is not Outcome.INFEASIBLE:
+                dear = before.objective + count * LOSS * abs(self.root.objective)
+                found = self._solve(cut=min(dear, self._cut(BETTER)))
+                if found.outcome is Outcome.OPTIMAL or self.control.over:
                     break
-                if count > 1:
-                    self._free(todo[:count])
-                    count //= 2
-                elif picks[todo[0]]:
-                    picks[todo[0]] = picks[todo[0]][:-1]
-                else:
-                    return None
+                self._free(todo[:count])
+                self.program.set_basis(basis)
+                if count == 1:
+                    c = todo[0]
+                    picks[c], found = self._least(c, [picks[c], *(picks[c][:k] for k in range(len(picks[c]) - 1, -1, -1))])
+                    break
+                count //= 2
             sets |= {c: picks[c] for c in todo[:count]}
-            found, todo = after, todo[count:]
+            todo = todo[count:]
         return (sets, found) if found.outcome is Outcome.OPTIMAL else None
+
+    def _least(self, c: str, options: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], Solution]:
+        """The best of some sets of sites for a contract, which is then held to it; no solution when none is better than the best."""
+        basis, chosen, found, chosen_basis = self.program.basis(), options[0], Solution(Outcome.INFEASIBLE), None
+        for sites in dict.fromkeys(options):
+            self._hold(c, sites)
+            self.program.set_basis(basis)
+            after = self._solve(cut=min(found.objective, self._cut(BETTER)))
+            if after.outcome is Outcome.OPTIMAL and after.objective < found.objective:
+                chosen, found, chosen_basis = sites, after, self.program.basis()
+        self._hold(c, chosen)
+        if chosen_basis is not None:
+            self.program.set_basis(chosen_basis)
+        return chosen, found
 
     def _serving(self, c: str, x: Floats) -> tuple[str, ...]:
         """Sites that (mostly) serve in a relaxation, the heaviest first; the one that serves most, if none does."""

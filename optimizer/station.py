@@ -92,15 +92,13 @@ class Station:
         before, limit = search.iterations, effort * search.matrix.shape[0]
         if known is None:
             for start in islice(search.starts(), part, None, parts):
-                search.build(start)
+                search.start(start)
                 if search.iterations - before > limit or self.control.over:
                     break
         elif known != search.sets:
             search.start_from(known)
         if not search.sets and search.contracts:
             return []
-        if known is None and search.iterations - before < limit:
-            search.polish()
         while search.iterations - before < limit and search.contracts and not self.control.over:
             search.kick()
         return [self._choice(search)]
