@@ -63,6 +63,15 @@ class Edit:
         self.fault(at, problem, code, value, allowed)
         raise RefusedError
 
+    def stop(self) -> None:
+        """Give the change up if it has a fault.
+
+        Raises:
+            RefusedError: it has.
+        """
+        if self.faults:
+            raise RefusedError
+
     def warn(self, at: str, problem: str, code: str) -> None:
         """Note a warning."""
         self.warnings.append(self._fault(at, problem, code))
@@ -178,6 +187,6 @@ def exactly_one(change: BaseModel, *names: str) -> None:
     Raises:
         ValueError: none or several are.
     """
-    given = [name for name in names if getattr(change, name) not in (None, False)]
+    given = [name for name in names if getattr(change, name) is not None and getattr(change, name) is not False]
     if len(given) != 1:
         raise ValueError(f"needs exactly one of {', '.join(names)}" + (f", found {' and '.join(given)}" if given else ""))

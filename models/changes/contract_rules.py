@@ -120,6 +120,9 @@ class ContractRules(Change):
         terms = self._terms()
         if not terms and not self.removed:
             raise ValueError("needs a rule to set, or one in removed")
+        empty = [name for name, value in terms.items() if value == ()]
+        if empty:
+            raise ValueError(f"{empty[0]} has no entry; to lift the rule name it in removed")
         twice = [rule.value for rule in self.removed if rule.value in terms]
         if twice:
             raise ValueError(f"both sets and removes {', '.join(twice)}")
@@ -128,7 +131,7 @@ class ContractRules(Change):
     def sentence(self, dataset: Dataset) -> str:
         """See ``Change``."""
         shown = {name: ", ".join(v) if isinstance(v, tuple) else figure(v) for name, v in self._terms().items()}
-        parts = [f"{name} {value or 'none'}" for name, value in shown.items()] + [f"no {rule.value}" for rule in self.removed]
+        parts = [f"{name} {value}" for name, value in shown.items()] + [f"no {rule.value}" for rule in self.removed]
         return f"{self.contract_id}: " + ", ".join(parts)
 
     def edit(self, edit: Edit) -> Dataset:
