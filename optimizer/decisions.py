@@ -95,6 +95,12 @@ def decisions_from_plan(inst: Instance, tables: Mapping[str, pd.DataFrame]) -> D
     for row in _rows(tables["deliveries"]):
         if row.contract_id in inst.contract_at and row.site_id in inst.site_at and row.gen_id in inst.gen_at:
             found.deliveries[row.contract_id, row.site_id, row.gen_id, inst.index(row.period)] = float(row.gpus)
+    for row in _rows(tables["market_sites"]):
+        if row.site_id in inst.site_at and row.gen_id in inst.gen_at:
+            found.sold[row.site_id, row.gen_id, inst.index(row.period)] = float(row.gpus)
+    for row in _rows(tables["market"]):
+        if row.gen_id in inst.gen_at:
+            found.sold_tier[row.gen_id, row.tier, inst.index(row.period)] = float(row.gpus)
     for row in _rows(tables["decisions"]):
         t = inst.index(row.period)
         if row.kind == "sign" and row.id in inst.contract_at:

@@ -15,6 +15,7 @@ from typing import Any
 
 import highspy
 import numpy as np
+from numpy.typing import NDArray
 
 from optimizer.instance import Floats
 from optimizer.matrix import Ints, Matrix
@@ -98,6 +99,8 @@ class Control:
         return Control(min(self.deadline, time.monotonic() + seconds), self.stop)
 
 
+Statuses = tuple[NDArray[np.int8], NDArray[np.int8]]
+"""Status of each column and row in a basis, as HiGHS numbers them."""
 Improvement = Callable[[Floats, float, float], None]
 """Called with an improving solution, its objective and the bound."""
 
@@ -259,6 +262,46 @@ class Program:
         value = info.objective_function_value if feasible else np.inf
         return Solution(Outcome.OPTIMAL if optimal else Outcome.STOPPED, x, value, value if optimal else -np.inf, dual, cost, seconds)
 
+    def become(self, matrix: Matrix, lower: Floats, upper: Floats) -> int:
+        """Turn into a model with the same rows and columns by changing the cells that differ; the basis is kept.
+
+        Args:
+            matrix: the other model.
+            lower, upper: bounds of its columns; shape (columns,).
+
+        Returns:
+            How many bounds, limits, costs and coefficients were changed.
+        """
+        old, count = self.matrix, 0
+        columns = np.flatnonzero((self.lower != lower) | (self.upper != upper))
+        self.bound(columns, lower[columns], upper[columns])
+        rows = np.flatnonzero((old.row_lower != matrix.row_lower) | (old.row_upper != matrix.row_upper))
+        self.bound_rows(rows, matrix.row_lower[rows], matrix.row_upper[rows])
+        costs = np.flatnonzero(old.cost != matrix.cost)
+        if len(costs):
+            self._h.changeColsCost(len(costs), costs.astype(np.int32), np.ascontiguousarray(matrix.cost[costs]))
+        if old.offset != matrix.offset:
+            self._h.changeObjectiveOffset(matrix.offset)
+        count += len(columns) + len(rows) + len(costs)
+        for i, j, value in cells_that_differ(old, matrix):
+            self._h.changeCoeff(i, j, value)
+            count += 1
+        self.matrix = matrix
+        return count
+
+    def statuses(self) -> Statuses:
+        """The basis of the last linear programme, as numbers."""
+        basis = self._h.getBasis()
+        return np.array([int(s) for s in basis.col_status], dtype=np.int8), np.array([int(s) for s in basis.row_status], dtype=np.int8)
+
+    def set_statuses(self, statuses: Statuses) -> None:
+        """Start from a basis given as numbers."""
+        basis = highspy.HighsBasis()
+        basis.col_status = [highspy.HighsBasisStatus(s) for s in statuses[0].tolist()]
+        basis.row_status = [highspy.HighsBasisStatus(s) for s in statuses[1].tolist()]
+        basis.valid = True
+        self._h.setBasis(basis)
+
     def basis(self) -> Any:
         """The basis of the last linear programme."""
         return self._h.getBasis()
@@ -266,6 +309,17 @@ class Program:
     def set_basis(self, basis: Any) -> None:
         """Start from a basis."""
         self._h.setBasis(basis)
+
+
+def cells_that_differ(old: Matrix, new: Matrix) -> list[tuple[int, int, float]]:
+    """Row, column and new value of the coefficients in which two matrices of one shape differ."""
+    changed = (new.a - old.a).tocoo()
+    there = changed.data != 0.0
+    rows, columns = changed.row[there], changed.col[there]
+    if not len(rows):
+        return []
+    values = np.asarray(new.a.tocsr()[rows, columns]).reshape(-1)
+    return list(zip(rows.tolist(), columns.tolist(), values.tolist(), strict=True))
 
 
 def to_highs(matrix: Matrix, integer: bool) -> Any:

@@ -11,22 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from models.dataset import Dataset
 from models.files import read_dataset
-from models.plan import DatasetRef, Plan, Seconds, Sizes, SolutionStatus, SolverInfo, StopReason, Summary, relative_gap, status_of
-from optimizer.audit import audit
-from optimizer.blocks.base import MILLION
+from models.plan import Plan, Summary, relative_gap
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.conflicts import conflicts
-from optimizer.decisions import Decisions, decisions_from_plan, decisions_of, start_vector
-from optimizer.extract import Extract
+from optimizer.decisions import Decisions, decisions_from_plan, start_vector
+from optimizer.finish import Finish
 from optimizer.formulation import formulate
-from optimizer.highs import VERSION, Control, SolverError
+from optimizer.highs import Control, SolverError
 from optimizer.instance import Floats, Instance
-from optimizer.kpis import kpis
-from optimizer.matrix import Matrix, compile_matrix, sizes
+from optimizer.matrix import compile_matrix
 from optimizer.mps import duals_path, write_duals, write_model
 from optimizer.record import Event, Record
 from optimizer.rounds import NothingFeasibleError
@@ -119,14 +115,14 @@ def plan(
     """
     if not 0 <= gap < np.inf or not 0 < time_limit < np.inf:
         raise ValueError(f"gap must be at least 0 and time_limit above 0; found {gap} and {time_limit}")
-    planning = _Planning(
+    planning = Planning(
         gap, seed, threads or os.cpu_count() or 1, progress, keep, without,
         Control(time.monotonic() + time_limit, stop or threading.Event()),
     )  # fmt: skip
     return planning.run(dataset if isinstance(dataset, Dataset) else Path(dataset), start, write_mps)
 
 
-class _Planning:
+class Planning:
     """One run from dataset to plan, with its clock."""
 
     def __init__(
@@ -135,30 +131,26 @@ class _Planning:
     ) -> None:  # fmt: skip
         self.gap, self.seed, self.threads, self.control = gap, seed, threads, control
         self.progress, self.keep, self.without = progress, keep, without
-        self.began = time.monotonic()
-        self.seconds: dict[str, float] = {}
+        self.finish = Finish(gap, threads, seed, control)
         self.record: Record | None = None
-        self.matrix: Matrix | None = None
-
-    def _clock(self, name: str, since: float) -> None:
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - since
+        self.instance: Instance | None = None
 
     def run(self, source: Dataset | Path, start: Plan | None, mps: Path | None) -> Plan:
         since = time.monotonic()
         dataset = source if isinstance(source, Dataset) else read_dataset(source)
-        self._clock("load", since)
+        self.finish.clock("load", since)
         self._tell("building the model")
         since = time.monotonic()
-        instance = Instance(dataset)
+        instance = self.instance = Instance(dataset)
         try:
-            matrix = self.matrix = compile_matrix(formulate(instance))
+            matrix = self.finish.matrix = compile_matrix(formulate(instance))
         except DirectiveConflictError as conflict:
-            raise InfeasibleError([str(conflict)], self._summary(dataset, None, infeasible=True)) from None
-        self._clock("build", since)
+            raise InfeasibleError([str(conflict)], self.finish.summary(dataset, self.record, None, infeasible=True)) from None
+        self.finish.clock("build", since)
         since = time.monotonic()
         record = self.record = Record(
-            instance, matrix, self.gap, self.control, self.threads, self.seed, report=self._report, began=self.began,
-            keep=lambda x: self._better(dataset, instance, matrix, x),
+            instance, matrix, self.gap, self.control, self.threads, self.seed, report=self._report, began=self.finish.began,
+            keep=lambda x: self._better(dataset, instance, x),
         )  # fmt: skip
         try:
             search(record, [start_vector(instance, matrix, d) for d in self._starts(instance, start)], self.without)
@@ -166,17 +158,17 @@ class _Planning:
             self._tell("infeasible: looking for the rules that conflict")
             control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
             found = conflicts(instance, matrix, control, threads=self.threads, seed=self.seed)
-            raise InfeasibleError(found, self._summary(dataset, None, infeasible=True)) from None
-        self.seconds["relax"] = max(0.0, record.relaxed_after - (since - self.began))
-        self.seconds["search"] = time.monotonic() - since - self.seconds["relax"]
+            raise InfeasibleError(found, self.finish.summary(dataset, self.record, None, infeasible=True)) from None
+        self.finish.seconds["relax"] = max(0.0, record.relaxed_after - (since - self.finish.began))
+        self.finish.seconds["search"] = time.monotonic() - since - self.finish.seconds["relax"]
         if mps is not None:
             write_model(matrix, mps)
         if mps is not None and record.row_dual is not None:
             write_duals(matrix, record.row_dual, duals_path(mps))
         if record.best is None:
-            raise NoPlanError(self._summary(dataset, None))
+            raise NoPlanError(self.finish.summary(dataset, self.record, None))
         self._tell("writing and auditing the plan")
-        made, faults = self._made(dataset, instance, matrix, record.best)
+        made, faults = self.finish.made(dataset, instance, record, record.best)
         if faults:
             raise SolverError("the plan failed its audit: " + "; ".join(faults[:5]))
         return made
@@ -185,66 +177,16 @@ class _Planning:
         given = [decisions_from_plan(instance, start.tables)] if start is not None else []
         return [*given, greedy(instance)]
 
-    def _better(self, dataset: Dataset, instance: Instance, matrix: Matrix, x: Floats) -> None:
+    def _better(self, dataset: Dataset, instance: Instance, x: Floats) -> None:
         """Hand on a better plan while the search goes on, if it passes its audit."""
-        if self.keep is not None:
-            made, faults = self._made(dataset, instance, matrix, x)
+        if self.keep is not None and self.record is not None:
+            made, faults = self.finish.made(dataset, instance, self.record, x)
             if not faults:
                 self.keep(made)
 
-    def _made(self, dataset: Dataset, instance: Instance, matrix: Matrix, x: Floats) -> tuple[Plan, list[str]]:
-        """The plan of a solution, and what its audit finds wrong."""
-        since = time.monotonic()
-        extract = Extract(instance, decisions_of(instance, matrix, x))
-        tables = extract.tables()
-        self._clock("extract", since)
-        since = time.monotonic()
-        summary = self._summary(dataset, extract)
-        report = audit(dataset, tables, summary)
-        self._clock("audit", since)
-        self.seconds["total"] = time.monotonic() - self.began
-        summary = summary.model_copy(update={"audit": report.summary(), "seconds": Seconds(**self.seconds)})
-        events = self.record.events if self.record is not None else []
-        log = pd.DataFrame([vars(event) for event in events], columns=["seconds", "phase", "npv_usd", "bound_usd"])
-        return Plan(summary, tables, log), [violation.message for violation in report.violations]
-
-    def _summary(self, dataset: Dataset, extract: Extract | None, infeasible: bool = False) -> Summary:
-        record = self.record
-        npv = extract.npv_usd if extract is not None else None
-        bound = certified = None
-        if record is not None and np.isfinite(record.bound):
-            bound = -record.bound * MILLION if npv is None else max(-record.bound * MILLION, npv)
-        if record is not None and np.isfinite(record.certified):
-            certified = -record.certified * MILLION
-        gap = relative_gap(bound, npv) if bound is not None and npv is not None else None
-        return Summary(
-            dataset=DatasetRef(name=dataset.name, sha256=dataset.sha256),
-            status=SolutionStatus.INFEASIBLE if infeasible else (status_of(gap, self.gap) if gap is not None else SolutionStatus.FEASIBLE),
-            stop_reason=self._stop_reason(gap, infeasible),
-            npv_usd=npv,
-            bound_usd=bound,
-            bound_certified_usd=certified,
-            gap=gap,
-            gap_certified=relative_gap(certified, npv) if certified is not None and npv is not None else None,
-            gap_requested=self.gap,
-            npv_terms=extract.npv_terms if extract is not None else {},
-            seconds=Seconds(**self.seconds),
-            solver=SolverInfo(name="HiGHS", version=VERSION, threads=self.threads, seed=self.seed),
-            sizes=Sizes(**sizes(self.matrix)) if self.matrix is not None else Sizes(),
-            audit=None,
-            kpis=kpis(extract) if extract is not None else {},
-        )
-
-    def _stop_reason(self, gap: float | None, infeasible: bool) -> StopReason:
-        if infeasible:
-            return StopReason.PROVED_INFEASIBLE
-        if gap is not None and gap <= max(self.gap, 1e-6):
-            return StopReason.GAP_REACHED
-        return StopReason.USER_STOP if self.control.stop.is_set() else StopReason.TIME_LIMIT
-
     def _tell(self, phase: str) -> None:
         if self.progress is not None:
-            self.progress(Progress(time.monotonic() - self.began, phase, None, None, None))
+            self.progress(Progress(time.monotonic() - self.finish.began, phase, None, None, None))
 
     def _report(self, event: Event) -> None:
         if self.progress is not None:

@@ -11,7 +11,7 @@ import numpy as np
 from models.plan import SMALLEST_GAP, relative_gap
 from optimizer.blocks.base import MILLION
 from optimizer.exact import DECIDED, columns_of, exact
-from optimizer.highs import AUDITED, Control, certified_bound
+from optimizer.highs import AUDITED, Control, Statuses, certified_bound
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
 
@@ -60,6 +60,8 @@ class Record:
     bound: float = -np.inf
     certified: float = -np.inf
     row_dual: Floats | None = None
+    basis: Statuses | None = None
+    """Basis of the relaxation."""
     relaxed_after: float = 0.0
     """Seconds until the relaxation was solved."""
 

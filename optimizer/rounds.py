@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.highs import Outcome, Solution
+from optimizer.highs import Outcome, Solution, Statuses
 from optimizer.instance import Floats
 from optimizer.record import Record
 from optimizer.station import Choice
@@ -209,7 +209,7 @@ class Rounds:
             record.log(f"{job.name} given up: {value}")
             return None
         if job.name == "relax":
-            self._relaxed(value)
+            self._relaxed(*value)
         elif job.name == "branch":
             x, bound = value
             if x is not None:
@@ -233,11 +233,12 @@ class Rounds:
         else:
             record.log(answer.value)
 
-    def _relaxed(self, found: Solution) -> None:
+    def _relaxed(self, found: Solution, statuses: Statuses) -> None:
         """The relaxation's bound and certificate."""
         if found.outcome is Outcome.INFEASIBLE:
             self.infeasible = True
         if found.outcome is Outcome.OPTIMAL and found.row_dual is not None:
             self.record.certify(found.row_dual)
+            self.record.basis = statuses
         self.record.relaxed_after = time.monotonic() - self.record.began
         self.record.log("relaxation solved")

@@ -69,11 +69,13 @@ def search(record: Record, starts: Sequence[Floats] = (), without: frozenset[str
 def _small(record: Record) -> None:
     """HiGHS on the whole model, from its relaxation and the best solution."""
     record.log("relaxation")
-    found = Program(record.matrix, threads=record.threads, seed=record.seed).solve(record.control, method="simplex")
+    program = Program(record.matrix, threads=record.threads, seed=record.seed)
+    found = program.solve(record.control, method="simplex")
     if found.outcome is Outcome.INFEASIBLE:
         raise NothingFeasibleError
     if found.outcome is Outcome.OPTIMAL and found.row_dual is not None:
         record.certify(found.row_dual)
+        record.basis = program.statuses()
     record.relaxed_after = time.monotonic() - record.began
     record.log("relaxation solved")
     if not record.done:

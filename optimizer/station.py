@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from optimizer.exact import YES_OR_NO, exact
-from optimizer.highs import Control, Outcome, Program, Solution
+from optimizer.highs import Control, Outcome, Program, Solution, Statuses
 from optimizer.horizon import Merged, carry_over, merge_groups, merge_periods
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
@@ -70,10 +70,10 @@ class Station:
     _sites: SiteSearch | None = None
     _chosen: Choice | None = None
 
-    def relax(self) -> Solution:
-        """The linear relaxation, with duals."""
+    def relax(self) -> tuple[Solution, Statuses]:
+        """The linear relaxation, with duals, and its basis."""
         program = Program(self.matrix, threads=self.threads, seed=self.seed)
-        return program.solve(self.control, method="ipm")
+        return program.solve(self.control, method="ipm"), program.statuses()
 
     def sites(self, known: Sets | None, effort: float, part: int = 0, parts: int = 1) -> list[Choice]:
         """Better serving sites, by relaxations of the merged model.

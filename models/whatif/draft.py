@@ -181,7 +181,8 @@ class Draft:
                 continue
             starts = sorted([*starts, t])
         inside = [row for row in self.rows(table, **where) if first <= self.calendar.index(row["from_period"]) <= last]
-        if not any([self.set(table, row, **change(row)) for row in inside]):
+        altered = [self.set(table, row, **change(row)) for row in inside]
+        if not any(altered):
             self.tables[table] = [row for row in self.tables[table] if all(row is not new for new in added)]
             self.cells = untouched
 

@@ -1,0 +1,98 @@
+"""A linear programme kept solved, that turns into another by changing the cells that differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optimizer.highs import Control, Program, Solution, Statuses
+from optimizer.instance import Floats
+from optimizer.matrix import Matrix
+
+BASIC, LOWER = 1, 0
+"""How HiGHS numbers the statuses of a basis."""
+
+
+def same_structure(old: Matrix, new: Matrix) -> bool:
+    """Whether two models have the same rows and columns, so that only cells differ."""
+    return (
+        old.shape == new.shape
+        and old.columns == new.columns
+        and old.rows.keys() == new.rows.keys()
+        and all(old.rows[name][1] == new.rows[name][1] and np.array_equal(old.rows[name][0], new.rows[name][0]) for name in old.rows)
+    )
+
+
+def carried(old: Matrix, statuses: Statuses, new: Matrix) -> Statuses:
+    """A basis for another model: rows and columns of one name keep their status, new ones begin at their limit or basic.
+
+    Args:
+        statuses: of the columns and rows of the old model.
+    """
+    columns = np.full(new.shape[1], LOWER, dtype=np.int8)
+    rows = np.full(new.shape[0], BASIC, dtype=np.int8)
+    for name, (first, index) in new.columns.items():
+        if name in old.columns:
+            begin, known = old.columns[name]
+            at = {key: begin + i for i, key in enumerate(known)}
+            for i, key in enumerate(index):
+                if key in at:
+                    columns[first + i] = statuses[0][at[key]]
+    for name, (place, index) in new.rows.items():
+        if name in old.rows:
+            at = dict(zip(old.rows[name][1], old.rows[name][0].tolist(), strict=True))
+            for row, key in zip(place.tolist(), index, strict=True):
+                if key in at:
+                    rows[row] = statuses[1][at[key]]
+    return columns, rows
+
+
+@dataclass
+class Warm:
+    """A relaxation with its basis.
+
+    Args:
+        matrix: the model that the basis belongs to.
+        threads, seed: of HiGHS.
+        feasibility: tolerance of rows and bounds.
+
+    Attributes:
+        basis: of the model as it was first solved; every turn starts from it.
+        rebuilt: whether the last turn had to pass the whole model anew.
+        cells: how many cells the last turn changed otherwise.
+    """
+
+    matrix: Matrix
+    threads: int = 1
+    seed: int = 0
+    feasibility: float = 1e-7
+    basis: Statuses | None = None
+    rebuilt: bool = True
+    cells: int = 0
+    program: Program | None = field(default=None)
+
+    def solve(self, control: Control, matrix: Matrix, lower: Floats, upper: Floats, method: str = "simplex") -> Solution:
+        """Turn into a model and solve it, from the basis.
+
+        Args:
+            matrix: the model.
+            lower, upper: bounds of its columns; shape (columns,).
+            method: without a basis, of :meth:`Program.solve`.
+        """
+        if self.program is not None and same_structure(self.program.matrix, matrix):
+            self.rebuilt, self.cells = False, self.program.become(matrix, lower, upper)
+        else:
+            self.program = Program(matrix, threads=self.threads, seed=self.seed, feasibility=self.feasibility)
+            self.program.bound(np.arange(matrix.shape[1]), lower, upper)
+            self.rebuilt, self.cells = True, 0
+        if self.basis is not None:
+            known = same_structure(self.matrix, matrix)
+            self.program.set_statuses(self.basis if known else carried(self.matrix, self.basis, matrix))
+            method = "simplex"
+        return self.program.solve(control, method=method)
+
+    def keep(self) -> None:
+        """Take the model and basis of the last solve as those to start from."""
+        if self.program is not None:
+            self.matrix, self.basis = self.program.matrix, self.program.statuses()
