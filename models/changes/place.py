@@ -244,7 +244,7 @@ class PlaceMin(Bounded):
         if row is None:
             supply = one(rng, [row for row in dataset.rows(Supply) if row.racks > 0])
             last = dataset.calendar.label(dataset.calendar.periods - 1)
-            return supply and cls(decision=Amount.IN_SERVICE, gen_id=supply.gen_id, value=0.0, from_period=last)
+            return None if supply is None else cls(decision=Amount.IN_SERVICE, gen_id=supply.gen_id, value=1.0, from_period=last)
         racks = float(max(1, row.racks // 4))
         return cls(decision=Amount.IN_SERVICE, site_id=row.site_id, gen_id=row.gen_id, value=racks, from_period=start, to_period=start)
 
@@ -272,5 +272,5 @@ class PlaceMax(Bounded):
         if site is None or supply is None:
             return None
         end, racks = until(dataset, rng, begin), float(rng.randint(5, 80))
-        names = {"site_id": site.site_id, "gen_id": supply.gen_id}
-        return cls(decision=Amount.INSTALLED, value=racks, from_period=begin, to_period=end, **names)
+        site_id, gen_id = site.site_id, supply.gen_id
+        return cls(decision=Amount.INSTALLED, site_id=site_id, gen_id=gen_id, value=racks, from_period=begin, to_period=end)
