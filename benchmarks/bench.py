@@ -1,6 +1,6 @@
 """The benchmark: runs one after the other, each in a process of its own, and the report of all results.
 
-    python -m benchmarks.bench [--full] [--part plan build growth ablation] [--results benchmarks/results.jsonl]
+    python -m benchmarks.bench [--full] [--part plan build whatif growth ablation] [--results benchmarks/results.jsonl]
 
 Results are added to a file; runs that are in it already are left out, so that it goes on where it stopped. A run that
 hangs is killed and recorded as that. Nothing else of weight should run on the machine meanwhile.
@@ -18,8 +18,14 @@ from benchmarks.process import execute
 from benchmarks.runs import REFERENCE, Result, Run, append, left, read
 
 HERE = Path(__file__).parent
-PARTS = ("plan", "build", "growth", "ablation")
+PARTS = ("plan", "build", "whatif", "growth", "ablation")
+SHORT = ("plan", "build", "whatif")
+"""Parts that take minutes."""
 SEARCHES = ("wattplan", "highs", "highs_start", "scip")
+WHATIF_GAP = 0.01
+"""Gap of plans and answers to changes."""
+WHATIF_SEEDS = range(5)
+"""Seeds of the changes drawn; five runs ask each type about once."""
 GAP = 1e-3
 """Gap asked of every search: the least of the goals'."""
 BUILD_REPEATS = 5
@@ -40,10 +46,11 @@ def plan_runs(full: bool, threads: int) -> list[Run]:
     """All searches on the reference dataset and on generated instances of its size."""
     budgets = {REFERENCE: 600.0 if full else 60.0}
     budgets |= {generated(32, seed): 180.0 if full else 60.0 for seed in (GENERATED if full else GENERATED[:2])}
+    # Minutes are for the two searches that the goals compare; the others join on the reference.
     runs = []
     for instance, budget in budgets.items():
         for seed in ALL_SEEDS if full and instance == REFERENCE else ALL_SEEDS[:1]:
-            runs += [Run(instance, peer, budget, GAP, seed, 1 if peer == "scip" else threads) for peer in SEARCHES]
+            runs += [Run(instance, peer, budget, GAP, seed, 1 if peer == "scip" else threads) for peer in SEARCHES if full or instance == REFERENCE or peer in SEARCHES[:2]]
         runs.append(Run(instance, "spreadsheet", budget, GAP, 0, 1))
     return runs
 
@@ -51,6 +58,12 @@ def plan_runs(full: bool, threads: int) -> list[Run]:
 def build_runs() -> list[Run]:
     """Building and handing over, on the reference dataset."""
     return [Run(REFERENCE, "build", 60.0, GAP, repeat, 1) for repeat in range(BUILD_REPEATS)]
+
+
+def whatif_runs(full: bool, threads: int) -> list[Run]:
+    """Answers to changes of the reference plan."""
+    budget = 180.0 if full else 60.0
+    return [Run(REFERENCE, "whatif", budget, WHATIF_GAP, seed, threads) for seed in (WHATIF_SEEDS if full else WHATIF_SEEDS[:1])]
 
 
 def growth_runs(full: bool, threads: int) -> list[Run]:
@@ -82,7 +95,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--full", action="store_true", help="hours rather than minutes: more instances, seeds and time")
-    parser.add_argument("--part", nargs="+", choices=PARTS, default=None, help="plan and build if not given; all with --full")
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=None, help="plan, build and whatif if not given; all with --full")
     parser.add_argument("--results", type=Path, default=HERE / "results.jsonl", help="file the results are added to")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of RESULTS.md and its pictures")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of all solvers but SCIP, which has one")
@@ -93,13 +106,15 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="list the runs that are left and stop")
     parser.add_argument("--report-only", action="store_true", help="only write the report")
     given = parser.parse_args()
-    parts = given.part or (PARTS if given.full else PARTS[:2])
+    parts = given.part or (PARTS if given.full else SHORT)
     runs: list[Run] = []
     for part in parts:
         if part == "plan":
             runs += plan_runs(given.full, given.threads)
         elif part == "build":
             runs += build_runs()
+        elif part == "whatif":
+            runs += whatif_runs(given.full, given.threads)
         elif part == "growth":
             runs += growth_runs(given.full, given.threads)
         else:

@@ -2,7 +2,8 @@
 
     python -m benchmarks.one_run --instance reference --peer highs --budget 60
 
-Lines on standard output, each a JSON object: ``{"sizes": ...}``, ``{"at": [seconds, npv, bound]}``, ``{"found": ...}``.
+Lines on standard output, each a JSON object: ``{"sizes": ...}``, ``{"at": [seconds, npv, bound]}``,
+``{"change": ...}`` for an answer to a change, ``{"found": ...}``.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from pyscipopt.scip import PY_SCIP_EVENTTYPE
 from benchmarks.build_speed import WAYS, measure
 from benchmarks.one_run import Found, Recorder
 from benchmarks.runs import Run
+from benchmarks.whatif_runs import by_whatif
 from models.dataset import Dataset
 from models.plan import Plan
 from optimizer.blocks.base import MILLION
@@ -47,6 +48,7 @@ def search(run: Run, dataset: Dataset, recorder: Recorder) -> Found:
         "scip": by_scip,
         "spreadsheet": by_spreadsheet,
         "build": by_build,
+        "whatif": by_whatif,
     }
     return peers[run.peer](run, dataset, recorder)
 

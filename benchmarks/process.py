@@ -19,6 +19,7 @@ from benchmarks.machine import ROOT, code, machine, versions
 from benchmarks.measures import gap_of
 from benchmarks.one_run import arguments_of
 from benchmarks.runs import Result, Run
+from benchmarks.whatif_runs import CHANGES
 
 SPARE_SECONDS, SPARE_SHARE = 180.0, 0.5
 """Beyond its budget, what a run may take to make or load its dataset, to end its search and to audit."""
@@ -28,7 +29,8 @@ LOOK = 0.25
 
 def outer_deadline(run: Run) -> float:
     """Seconds after which a run counts as hanging."""
-    return run.budget * (1 + SPARE_SHARE) + SPARE_SECONDS
+    searches = 1 + 2 * CHANGES if run.peer == "whatif" else 1
+    return searches * run.budget * (1 + SPARE_SHARE) + SPARE_SECONDS
 
 
 def execute(run: Run, deadline: float | None = None) -> Result:
@@ -124,6 +126,7 @@ def result_of(run: Run, outcome: str, note: str, messages: list[dict[str, Any]],
         sizes |= message.get("sizes", {})
     trajectory = [(float(s), npv, bound) for s, npv, bound in (message["at"] for message in messages if "at" in message)]
     found = next((message["found"] for message in messages if "found" in message), {})
+    changes = [message["change"] for message in messages if "change" in message]
     _, npv, bound = trajectory[-1] if trajectory else (0.0, None, None)
     return Result(
         run=run,
@@ -136,7 +139,7 @@ def result_of(run: Run, outcome: str, note: str, messages: list[dict[str, Any]],
         gap=None if npv is None or bound is None else gap_of(npv, bound),
         seconds=found.get("seconds", taken),
         peak_mib=max(peak, found.get("peak_mib", 0.0)),
-        phases=found.get("phases", {}),
+        phases=found.get("phases", {}) | ({"changes": changes} if changes else {}),
         solution=found.get("solution", {}),
         versions=versions(),
         machine=machine(),

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.measures import Point
 
 REFERENCE = "reference"
-PEERS = ("wattplan", "highs", "highs_start", "scip", "spreadsheet", "build")
+PEERS = ("wattplan", "highs", "highs_start", "scip", "spreadsheet", "build", "whatif")
 Key = tuple[str, str, float, float, int, int, tuple[str, ...]]
 
 
@@ -23,7 +23,7 @@ class Run:
 
     Attributes:
         instance: ``reference``, ``gen-SITES-SEED`` or ``teaching-NAME``.
-        peer: who searches; ``build`` measures building and handing over only.
+        peer: who searches; ``build`` measures building and handing over only, ``whatif`` answers to changes.
         budget: seconds.
         gap: relative gap asked for.
         seed: of the solver.
@@ -64,7 +64,7 @@ class Result:
         npv, bound: at the end, USD.
         seconds: wall-clock time in all.
         peak_mib: most memory of all processes of the run together.
-        phases: wall-clock seconds by phase, or, of ``build``, CPU seconds by way and step.
+        phases: wall-clock seconds by phase, or, of ``build``, CPU seconds by way and step; ``changes`` of ``whatif`` are what was told of each.
         solution: what was checked of the last solution.
         versions, machine, code: see :mod:`benchmarks.machine`.
         when: UTC date and time of the end.
