@@ -44,8 +44,13 @@ class RowChange:
 
     def __str__(self) -> str:
         where = ", ".join(shown(v) for v in self.key.values() if v is not None)
-        parts = [f"{name} {shown(a) or '-'} -> {shown(b) or '-'}" for name, (a, b) in self.columns.items()]
+        parts = [f"{name} {_words(a)} -> {_words(b)}" for name, (a, b) in self.columns.items()]
         return f"{self.table}{' ' + where if where else ''} {self.kind.value}: " + ", ".join(parts)
+
+
+def _words(value: Any) -> str:
+    """A cell for people: ten digits, a dash for nothing."""
+    return f"{value:.10g}" if isinstance(value, float) else shown(value) or "-"
 
 
 def _plain(value: Any) -> Any:

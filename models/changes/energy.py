@@ -50,7 +50,7 @@ class EnergyPrice(Change):
         return f"{self.price_zone or 'all price zones'}: energy price{hours} {what}{window_text(self.from_period, self.to_period)}"
 
     def edit(self, edit: Edit) -> Dataset:
-        """Rows of energy, all slices of a zone and season together."""
+        """Rows of energy, all slices of a zone and season together, of the seasons that occur in the window."""
         first, last = edit.window(self)
 
         def new(usd: float) -> float:
@@ -62,7 +62,12 @@ class EnergyPrice(Change):
             )
 
         chosen = set(zones(edit.dataset, self.price_zone))
-        return restep(edit.dataset, EnergySlice, lambda row: row.price_zone in chosen, first, last, change, together=("slice",))
+        weights = edit.dataset.calendar.season_weights[first : None if last is None else last + 1]
+        seasons = {None, *(q + 1 for q in range(4) if weights[:, q].any())}
+        return restep(
+            edit.dataset, EnergySlice, lambda row: row.price_zone in chosen and row.season in seasons, first, last, change,
+            together=("slice",),
+        )  # fmt: skip
 
     @classmethod
     def sample(cls, dataset: Dataset, rng: random.Random) -> Self | None:
