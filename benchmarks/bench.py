@@ -50,7 +50,11 @@ def plan_runs(full: bool, threads: int) -> list[Run]:
     runs = []
     for instance, budget in budgets.items():
         for seed in ALL_SEEDS if full and instance == REFERENCE else ALL_SEEDS[:1]:
-            runs += [Run(instance, peer, budget, GAP, seed, 1 if peer == "scip" else threads) for peer in SEARCHES if full or instance == REFERENCE or peer in SEARCHES[:2]]
+            runs += [
+                Run(instance, peer, budget, GAP, seed, 1 if peer == "scip" else threads)
+                for peer in SEARCHES
+                if full or instance == REFERENCE or peer in SEARCHES[:2]
+            ]
         runs.append(Run(instance, "spreadsheet", budget, GAP, 0, 1))
     return runs
 
