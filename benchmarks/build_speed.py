@@ -1,42 +1,51 @@
-"""How fast the model of the reference dataset is built and handed to HiGHS, against Pyomo's own interfaces.
+"""How fast the model is built and handed to HiGHS, against Pyomo's own interfaces and linopy.
 
-    python -m benchmarks.build_speed [--dataset data/reference-2025q4] [--repeats 5]
+    python -m benchmarks.bench --part build
 
-All ways run in turn in one process, on models with the same variables and constraints; each must leave HiGHS with
-the same rows, columns and nonzeros. Seconds are CPU seconds of the process, so that other work on the machine
-matters less. Writes ``benchmarks/BUILD.md``.
+All ways run on models with the same variables and constraints; each must leave HiGHS with the same rows, columns and
+nonzeros. Seconds are CPU seconds of the process, so that other work on the machine matters less.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
-import os
-import platform
-import statistics
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import highspy
-import pyomo
+import numpy as np
 from pyomo.contrib.appsi.solvers.highs import Highs as AppsiHighs
 from pyomo.contrib.solver.solvers.highs import Highs as ContribHighs
 
-from models.files import read_dataset
 from optimizer.blocks.base import Formulation
 from optimizer.formulation import formulate
 from optimizer.highs import to_highs
 from optimizer.instance import Instance
-from optimizer.matrix import compile_matrix, sizes
+from optimizer.matrix import Matrix, compile_matrix
 
-HERE = Path(__file__).parent
-GOAL_SECONDS, GOAL_TIMES = 3.0, 4.0
 Size = tuple[int, int, int]
+
+
+class Clock:
+    """CPU seconds of this process, step by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.last = time.process_time()
+
+    def __call__(self, step: str) -> None:
+        """End a step."""
+        now = time.process_time()
+        self.seconds[step] = now - self.last
+        self.last = now
+
+    def restart(self) -> None:
+        """Forget all steps so far."""
+        self.seconds.clear()
+        self.last = time.process_time()
 
 
 def size(highs: Any) -> Size:
@@ -44,7 +53,7 @@ def size(highs: Any) -> Size:
     return highs.getNumRow(), highs.getNumCol(), highs.getNumNz()
 
 
-def by_arrays(f: Formulation, clock: Callable[[str], None]) -> Any:
+def by_arrays(f: Formulation, clock: Clock) -> Any:
     """The project's way: compile to arrays, pass them."""
     m = compile_matrix(f)
     clock("compile")
@@ -55,7 +64,7 @@ def by_arrays(f: Formulation, clock: Callable[[str], None]) -> Any:
     return highs
 
 
-def by_appsi(f: Formulation, clock: Callable[[str], None]) -> Any:
+def by_appsi(f: Formulation, clock: Clock) -> Any:
     """``pyomo.contrib.appsi``, the solver ``appsi_highs``."""
     solver = AppsiHighs()
     solver.set_instance(f.model)
@@ -63,7 +72,7 @@ def by_appsi(f: Formulation, clock: Callable[[str], None]) -> Any:
     return solver._solver_model
 
 
-def by_contrib(f: Formulation, clock: Callable[[str], None]) -> Any:
+def by_contrib(f: Formulation, clock: Clock) -> Any:
     """``pyomo.contrib.solver``, the solver ``highs``."""
     solver = ContribHighs()
     solver.set_instance(f.model)
@@ -71,7 +80,7 @@ def by_contrib(f: Formulation, clock: Callable[[str], None]) -> Any:
     return solver._solver_model
 
 
-def by_file(f: Formulation, clock: Callable[[str], None]) -> Any:
+def by_file(f: Formulation, clock: Clock) -> Any:
     """Pyomo's LP writer, then HiGHS's reader."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.lp"
@@ -84,13 +93,55 @@ def by_file(f: Formulation, clock: Callable[[str], None]) -> Any:
     return highs
 
 
-WAYS: dict[str, tuple[bool, Callable[[Formulation, Callable[[str], None]], Any]]] = {
-    "arrays (this project)": (True, by_arrays),
+def by_linopy(f: Formulation, clock: Clock) -> Any:
+    """linopy, given every family's coefficients as arrays: the least it can take, since working them out does not count."""
+    import linopy  # slow to load, and only needed here
+    import xarray as xr
+
+    m = compile_matrix(f)
+    families = [(name, *_padded(m, rows), m.row_lower[rows], m.row_upper[rows]) for name, (rows, _) in m.rows.items() if len(rows)]
+    paid = np.flatnonzero(m.cost)
+    clock.restart()
+    model = linopy.Model()
+    for name, (_, index) in m.columns.items():
+        if index:
+            part = m.of(name)  # labels of variables are numbers in this order, so they are the matrix's columns
+            lower, upper = (xr.DataArray(limit[part], dims=f"{name}_index") for limit in (m.lower, m.upper))
+            model.add_variables(lower=lower, upper=upper, name=name, integer=bool(m.integer[part.start]))
+    for name, columns, values, low, high in families:
+        row = f"{name}_row"
+        terms = {"coeffs": ((row, "_term"), values), "vars": ((row, "_term"), columns), "const": ((row,), np.zeros(len(low)))}
+        sign = np.where(low == high, "=", np.where(np.isfinite(high), "<=", ">="))
+        limit = np.where(np.isfinite(high), high, low)
+        expression = linopy.LinearExpression(xr.Dataset(terms), model)
+        model.add_constraints(expression, xr.DataArray(sign, dims=row), xr.DataArray(limit, dims=row), name=name)
+    model.add_objective(linopy.LinearExpression(xr.Dataset({"coeffs": (("_term",), m.cost[paid]), "vars": (("_term",), paid)}), model))
+    clock("build")
+    highs = model.to_highspy()
+    clock("hand over")
+    return highs
+
+
+def _padded(m: Matrix, rows: Any) -> tuple[Any, Any]:
+    """Columns and coefficients of rows, as many in each as in the longest; -1 and nan beyond. Shape (rows, longest)."""
+    part = m.a.tocsr()[rows]
+    counts = np.diff(part.indptr)
+    row, term = np.repeat(np.arange(len(rows)), counts), np.arange(part.nnz) - np.repeat(part.indptr[:-1], counts)
+    columns, values = np.full((len(rows), counts.max()), -1), np.full((len(rows), counts.max()), np.nan)
+    columns[row, term], values[row, term] = part.indices, part.data
+    return columns, values
+
+
+OURS = "arrays (this project)"
+LINOPY = "linopy, coefficients given (a lower limit)"
+WAYS: dict[str, tuple[bool, Callable[[Formulation, Clock], Any]]] = {
+    OURS: (True, by_arrays),
     "appsi_highs, plain model": (False, by_appsi),
     "contrib.solver highs, plain model": (False, by_contrib),
     "LP file, plain model": (False, by_file),
     "appsi_highs, templated model": (True, by_appsi),
     "contrib.solver highs, templated model": (True, by_contrib),
+    LINOPY: (True, by_linopy),
 }
 """Whether constraints are built as templates, and how the model reaches HiGHS. The LP writer takes no templates."""
 
@@ -99,107 +150,8 @@ def measure(instance_of: Callable[[], Instance], way: str) -> tuple[dict[str, fl
     """CPU seconds of each step of one way, and what HiGHS holds."""
     templated, hand_over = WAYS[way]
     gc.collect()
-    seconds: dict[str, float] = {}
-    last = time.process_time()
-
-    def clock(step: str) -> None:
-        nonlocal last
-        now = time.process_time()
-        seconds[step] = now - last
-        last = now
-
+    clock = Clock()
     f = formulate(instance_of(), templated=templated)
     clock("build")
     highs = hand_over(f, clock)
-    seconds["total"] = sum(seconds.values())
-    return seconds, size(highs)
-
-
-def spread(values: list[float]) -> str:
-    """Median, smallest and largest."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--dataset", type=Path, default=Path("data/reference-2025q4"))
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=HERE)
-    given = parser.parse_args()
-    dataset = read_dataset(given.dataset)
-    matrix = compile_matrix(formulate(Instance(dataset)))
-    expected = (matrix.shape[0], matrix.shape[1], int(matrix.a.nnz))
-    times: dict[str, dict[str, list[float]]] = {way: defaultdict(list) for way in WAYS}
-    held: dict[str, Size] = {}
-    for _ in range(given.repeats):
-        for way in WAYS:
-            seconds, held[way] = measure(lambda: Instance(dataset), way)
-            for step, value in seconds.items():
-                times[way][step].append(value)
-    text = report(given.dataset, given.repeats, dict(sizes(matrix)), expected, times, held)
-    (given.out / "BUILD.md").write_text(text)
-
-
-def report(
-    dataset: Path, repeats: int, counts: dict[str, int], expected: Size, times: dict[str, dict[str, list[float]]], held: dict[str, Size]
-) -> str:
-    """The report in markdown."""
-    totals = {way: statistics.median(steps["total"]) for way, steps in times.items()}
-    after = {way: statistics.median([t - b for t, b in zip(steps["total"], steps["build"], strict=True)]) for way, steps in times.items()}
-    ours, *others = WAYS
-    lines = [
-        "# Building the model and handing it to HiGHS",
-        "",
-        f"`python -m benchmarks.build_speed` of {datetime.now(UTC):%Y-%m-%d}: {dataset}, "
-        + ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        + f"; {repeats} runs of each way in turn, in one process.",
-        (
-            f"Pyomo {pyomo.__version__}, highspy {highspy.Highs().version()}, Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
-            f"{os.cpu_count()} cores shared with other work. CPU seconds, median (smallest-largest). *Build*: arrays of the dataset and the Pyomo model; "
-            "*after it*: all until HiGHS holds the model."
-        ),
-        "",
-        "| way | build | after it | total | times as long: after the build | in all |",
-        "|---|---|---|---|---|---|",
-    ]
-    for way, steps in times.items():
-        rest = [t - b for t, b in zip(steps["total"], steps["build"], strict=True)]
-        lines.append(
-            f"| {way} | {spread(steps['build'])} | {spread(rest)} | {spread(steps['total'])} | {after[way] / after[ours]:.1f} | {totals[way] / totals[ours]:.1f} |"
-        )
-    ours_by_step = ", ".join(f"{step} {spread(values)}" for step, values in times[ours].items() if step != "total")
-    reached = {True: "reached", False: "not reached"}
-    interfaces = [way for way in others if "LP file" not in way]
-    in_all = min(totals[way] for way in interfaces) / totals[ours]
-    afterwards = min(after[way] for way in interfaces) / after[ours]
-    file_total, file_after = totals["LP file, plain model"] / totals[ours], after["LP file, plain model"] / after[ours]
-    goal = (
-        f"- At least {GOAL_TIMES:g} times as fast as the faster of Pyomo's HiGHS interfaces: "
-        f"from Pyomo model to HiGHS {reached[afterwards >= GOAL_TIMES]} ({afterwards:.1f} times), "
-        f"the build of the Pyomo model included {reached[in_all >= GOAL_TIMES]} ({in_all:.1f} times)."
-    )
-    by_way_of_file = (
-        f"- By way of an LP file: {file_after:.1f} and {file_total:.1f} times. Most of the time left is Pyomo's construction of index sets, "
-        "parameters and variables."
-    )
-    lines += [
-        "",
-        f"Steps of this project's way: {ours_by_step}.",
-        "",
-        f"- At most {GOAL_SECONDS:g} s: {reached[totals[ours] <= GOAL_SECONDS]} ({totals[ours]:.2f} s).",
-        goal,
-        by_way_of_file,
-        "",
-    ]
-    odd = [f"{way}: {held[way]}" for way in WAYS if held[way] != expected]
-    lines.append(
-        f"Every way leaves HiGHS with {expected[0]:,} rows, {expected[1]:,} columns and {expected[2]:,} nonzeros."
-        if not odd
-        else f"Rows, columns and nonzeros in HiGHS are {expected}; they differ for {'; '.join(odd)} (the LP file holds the constant as a column)."
-    )
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    main()
+    return {**clock.seconds, "total": sum(clock.seconds.values())}, size(highs)
