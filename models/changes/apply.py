@@ -15,9 +15,8 @@ from models.changes.freeze import FreezeBefore
 from models.changes.registry import CHANGES
 from models.dataset import Dataset
 from models.faults import DatasetError, Fault, closest
-from models.files import from_plain
 from models.plan import Plan
-from models.tables import COLUMNS
+from models.tables import COLUMNS, ROW_TYPES
 
 DRAWS = 40
 """Attempts at a random change that is valid."""
@@ -118,16 +117,22 @@ def _checked(base: Dataset, done: _Progress, pointer: str) -> Dataset:
     if done.dataset.sha256 == base.sha256:
         return base
     try:
-        return from_plain(done.dataset.to_plain())
+        return _rebuilt(done.dataset)
     except DatasetError as last:
         faults, number = last.faults, done.steps[-1][0]
         for index, step in done.steps:
             try:
-                from_plain(step.to_plain())
+                _rebuilt(step)
             except DatasetError as first:
                 faults, number = first.faults, index
                 break
         raise ChangeError([_no_dataset(fault, number, pointer) for fault in faults]) from None
+
+
+def _rebuilt(dataset: Dataset) -> Dataset:
+    """The dataset from its plain values, with all checks; a table that lost its last row is empty, not missing."""
+    plain = dataset.to_plain()
+    return Dataset.build(plain.pop("dataset"), **{**dict.fromkeys(ROW_TYPES, ()), **plain})
 
 
 def _no_dataset(fault: Fault, number: int, pointer: str) -> Fault:
