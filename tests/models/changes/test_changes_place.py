@@ -9,7 +9,9 @@ import pytest
 from models.changes import ChangeError, apply, read_changes
 from models.dataset import Dataset
 from models.plan import Plan
+from optimizer.audit import audit
 from optimizer.planner import plan
+from optimizer.spreadsheet import spreadsheet_plan
 from tests.factories import small_dataset
 from tests.models.changes.changes_kit import applied, codes, faults
 
@@ -191,3 +193,12 @@ def test_forced_and_forbidden_in_the_planner() -> None:
     kinds = {(kind, own) for kind, own in found.decisions[["kind", "id"]].values.tolist()}
     assert ("decline", "p") in kinds
     assert ("build", "n-2") in kinds
+
+
+def test_freeze_of_the_reference_holds_for_its_own_plan() -> None:
+    """The rule's plan of the reference satisfies every directive that a freeze of its first year makes of it."""
+    baseline = spreadsheet_plan(reference())
+    frozen = apply(reference(), read_changes([{"type": "freeze.before", "period": "2026-Q4"}]), baseline).dataset
+    assert len(frozen["directives"]) > 500
+    assert set(frozen["directives"]["decision"]) >= {"in_service", "installed", "deliveries", "sign", "open", "build", "retrofit"}
+    assert [v for v in audit(frozen, baseline.tables).violations if "directive" in v.constraint] == []
