@@ -138,7 +138,9 @@ def spread(values: Sequence[float]) -> Spread:
 def _quantile(ordered: Sequence[float], q: float) -> float:
     place = q * (len(ordered) - 1)
     below, part = int(place), place - int(place)
-    return ordered[below] if part == 0 else ordered[below] + part * (ordered[below + 1] - ordered[below])
+    if part == 0 or ordered[below] == ordered[below + 1]:  # the difference of two infinities is none
+        return ordered[below]
+    return ordered[below] + part * (ordered[below + 1] - ordered[below])
 
 
 def geometric_mean(values: Sequence[float], shift: float = 0.0) -> float:

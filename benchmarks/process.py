@@ -125,7 +125,7 @@ def result_of(run: Run, outcome: str, note: str, messages: list[dict[str, Any]],
     for message in messages:
         sizes |= message.get("sizes", {})
     trajectory = [(float(s), npv, bound) for s, npv, bound in (message["at"] for message in messages if "at" in message)]
-    found = next((message["found"] for message in messages if "found" in message), {})
+    found: dict[str, Any] = next((message["found"] for message in messages if "found" in message), {})
     changes = [message["change"] for message in messages if "change" in message]
     _, npv, bound = trajectory[-1] if trajectory else (0.0, None, None)
     return Result(
