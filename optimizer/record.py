@@ -101,10 +101,11 @@ class Record:
         self.report(event)
 
     def certify(self, row_dual: Floats) -> None:
-        """Take the duals of the relaxation: what they prove is a bound."""
-        self.row_dual = row_dual
-        self.certified = certified_bound(self.matrix, row_dual)
-        self.raise_bound(self.certified)
+        """Take duals of the relaxation, if they prove a better bound than those before."""
+        certified = certified_bound(self.matrix, row_dual)
+        if certified > self.certified:
+            self.row_dual, self.certified = row_dual, certified
+            self.raise_bound(certified)
 
     def raise_bound(self, bound: float) -> None:
         """Take a lower limit of the objective, if it is better; never above the best solution."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from optimizer.highs import Control, Program, Solution, Statuses
+from optimizer.highs import Control, Outcome, Program, Solution, Statuses
 from optimizer.instance import Floats
 from optimizer.matrix import Matrix
 
@@ -48,6 +48,18 @@ def carried(old: Matrix, statuses: Statuses, new: Matrix) -> Statuses:
     return columns, rows
 
 
+def carried_duals(old: Matrix, row_dual: Floats, new: Matrix) -> Floats:
+    """Duals for another model: rows of one name keep theirs, new ones have none. Any duals prove a bound."""
+    duals = np.zeros(new.shape[0])
+    for name, (place, index) in new.rows.items():
+        if name in old.rows:
+            at = dict(zip(old.rows[name][1], old.rows[name][0].tolist(), strict=True))
+            for row, key in zip(place.tolist(), index, strict=True):
+                if key in at:
+                    duals[row] = row_dual[at[key]]
+    return duals
+
+
 @dataclass
 class Warm:
     """A relaxation with its basis.
@@ -72,13 +84,16 @@ class Warm:
     cells: int = 0
     program: Program | None = field(default=None)
 
-    def solve(self, control: Control, matrix: Matrix, lower: Floats, upper: Floats, method: str = "simplex") -> Solution:
+    def solve(
+        self, control: Control, matrix: Matrix, lower: Floats, upper: Floats, method: str = "simplex", iterations: int | None = None
+    ) -> Solution:
         """Turn into a model and solve it, from the basis.
 
         Args:
             matrix: the model.
             lower, upper: bounds of its columns; shape (columns,).
             method: without a basis, of :meth:`Program.solve`.
+            iterations: most iterations of the simplex method from the basis; after them, the interior-point method takes over.
         """
         if self.program is not None and same_structure(self.program.matrix, matrix):
             self.rebuilt, self.cells = False, self.program.become(matrix, lower, upper)
@@ -89,7 +104,10 @@ class Warm:
         if self.basis is not None:
             known = same_structure(self.matrix, matrix)
             self.program.set_statuses(self.basis if known else carried(self.matrix, self.basis, matrix))
-            method = "simplex"
+            found = self.program.solve(control, method="simplex", iterations=iterations)
+            if found.outcome is not Outcome.STOPPED or iterations is None or control.over:
+                return found
+            method = "ipm"
         return self.program.solve(control, method=method)
 
     def keep(self) -> None:

@@ -31,8 +31,12 @@ from optimizer.record import Event, Record
 from optimizer.rounding import RackDive
 from optimizer.search import SMALL, search
 from optimizer.station import Choice, Station
-from optimizer.warm import Warm
+from optimizer.warm import Warm, carried_duals
 
+PATIENCE = 4000
+"""Iterations of the simplex method from the old basis, after which the interior-point method is faster."""
+SLACK = 2e-3
+"""Relative gap by which a repaired plan may be worse proven than the old one when the search ends."""
 EFFORT = 1.5
 """Iterations of a search for better sites in a repair, by row of the merged model."""
 
@@ -113,6 +117,7 @@ class Planner:
         self.threads, self.seed = threads or os.cpu_count() or 1, seed
         self.instance = Instance(dataset)
         self.matrix = compile_matrix(formulate(self.instance))
+        self.duals: Floats | None = None
         self.relaxation = Warm(self.matrix, seed=seed)
         self.fixed = Warm(self.matrix, seed=seed, feasibility=AUDITED)
         self.loose = Warm(self.matrix, seed=seed)
@@ -131,7 +136,7 @@ class Planner:
         self.current = planning.run(self.dataset, self.current, None)
         record = planning.record
         if record is not None and record.basis is not None:
-            self.relaxation.matrix, self.relaxation.basis = record.matrix, record.basis
+            self.relaxation.matrix, self.relaxation.basis, self.duals = record.matrix, record.basis, record.row_dual
         return self.current
 
     def warm(self, control: Control | None = None) -> None:
@@ -145,6 +150,7 @@ class Planner:
             found = self.relaxation.solve(control, self.matrix, self.matrix.lower, self.matrix.upper, method="ipm")
             if found.outcome is Outcome.OPTIMAL:
                 self.relaxation.keep()
+                self.duals = found.row_dual
         start = self._start(self.instance, self.matrix)
         for warm, families in ((self.fixed, DECIDED), (self.loose, YES_OR_NO)):
             if warm.basis is None:
@@ -254,7 +260,7 @@ class _Repair:
         record = Record(
             instance,
             matrix,
-            max(self.finish.gap, known),
+            max(self.finish.gap, known + SLACK),
             self.control,
             planner.threads,
             planner.seed,
@@ -263,11 +269,20 @@ class _Repair:
         )
         decisions = decisions_from_plan(instance, baseline.tables)
         since = time.monotonic()
-        self._relax(record)
-        self.finish.clock("relax", since)
-        since = time.monotonic()
+        if planner.duals is not None:
+            record.certify(carried_duals(planner.matrix, planner.duals, matrix))
         x = start_vector(instance, matrix, decisions)
         self._as_it_was(record, x)
+        if record.best is None and matrix.a.nnz > SMALL:
+            self._other_racks(record, x)
+            if record.best is None and not self.control.over:
+                self._other_sites(record, decisions, first=True)
+        self.finish.clock("search", since)
+        since = time.monotonic()
+        if not record.done:
+            self._relax(record)
+        self.finish.clock("relax", since)
+        since = time.monotonic()
         if not record.done and matrix.a.nnz <= SMALL:
             search(record)
         elif not record.done:
@@ -285,7 +300,7 @@ class _Repair:
     def _relax(self, record: Record) -> None:
         """The new bound, from the old basis."""
         warm, matrix = self.planner.relaxation, record.matrix
-        found = warm.solve(self.control, matrix, matrix.lower, matrix.upper, method="ipm")
+        found = warm.solve(self.control, matrix, matrix.lower, matrix.upper, method="ipm", iterations=PATIENCE)
         if found.outcome is Outcome.INFEASIBLE:
             control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
             named = conflicts(record.instance, matrix, control, threads=self.planner.threads, seed=self.planner.seed)
@@ -296,13 +311,13 @@ class _Repair:
 
     def _as_it_was(self, record: Record, x: Floats) -> None:
         """The old plan's whole numbers, with everything else solved again."""
-        found = self.planner.fixed.solve(self.control, record.matrix, *held(record.matrix, x, DECIDED), method="ipm")
+        found = self.planner.fixed.solve(self.control, record.matrix, *held(record.matrix, x, DECIDED), method="ipm", iterations=PATIENCE)
         if found.outcome is Outcome.OPTIMAL and found.x is not None:
             record.offer(found.x, "decisions as they were")
 
     def _other_racks(self, record: Record, x: Floats) -> None:
         """The old plan's yes-or-no decisions with other racks."""
-        found = self.planner.loose.solve(self.control, record.matrix, *held(record.matrix, x, YES_OR_NO), method="ipm")
+        found = self.planner.loose.solve(self.control, record.matrix, *held(record.matrix, x, YES_OR_NO), method="ipm", iterations=PATIENCE)
         program = self.planner.loose.program
         if found.outcome is not Outcome.OPTIMAL or program is None:
             return
@@ -313,8 +328,8 @@ class _Repair:
         if whole is not None and whole.x is not None and not dive.left:
             record.offer(whole.x, "other racks")
 
-    def _other_sites(self, record: Record, decisions: Decisions) -> None:
-        """Sites searched on from those of the old plan."""
+    def _other_sites(self, record: Record, decisions: Decisions, first: bool = False) -> None:
+        """Sites searched on from those of the old plan; only until there is a plan, if ``first``."""
         matrix = record.matrix
         station = Station(record.instance, matrix, seed=record.seed, control=self.control, tell=lambda kind, value: record.log(str(value)))
         sets: dict[str, list[str]] = {}
@@ -323,7 +338,12 @@ class _Repair:
             if any(key[:2] == (c, s) for key in decisions.deliveries):
                 sets[c].append(s)
         known = {c: tuple(sites) for c, sites in sets.items()}
-        old = Choice(known, np.inf, matrix.lower, matrix.upper)
+        upper = matrix.upper.copy()
+        first, index = matrix.columns["serve"]
+        for i, (c, s) in enumerate(index):
+            if s not in sets.get(c, [s]):
+                upper[first + i] = matrix.lower[first + i]
+        old = Choice(known, np.inf, matrix.lower, upper)
         done: list[dict[str, tuple[str, ...]]] = []
         todo = [old]
         while not record.done:
@@ -333,7 +353,7 @@ class _Repair:
                     x = station.complete(choice)
                     if x is not None:
                         record.accept(x, "other sites")
-            if record.done:
+            if record.done or (first and record.best is not None):
                 break
             todo = station.sites(known, EFFORT) or station.sites(None, EFFORT)
             if not todo:
