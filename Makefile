@@ -13,10 +13,10 @@ PLAN_OPTIONS ?=
 LOCK_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help plan test check format lock docs clean
+.PHONY: help plan test check format lock docs bench bench-full clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile | expand -t 16
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -56,6 +56,12 @@ lock: $(INSTALLED) ## resolve the dependencies anew (LOCK_OPTIONS=--upgrade for 
 docs: $(INSTALLED) ## write the chapters that come from the code
 	$(RUN) -m models.schema docs/
 	$(RUN) -m optimizer.docs docs/
+
+bench: $(INSTALLED) ## measure the main goals (a quarter of an hour; leave the machine alone) and write benchmarks/RESULTS.md
+	$(RUN) -m benchmarks.bench
+
+bench-full: $(INSTALLED) ## measure everything (half a day); goes on where it stopped
+	$(RUN) -m benchmarks.bench --full
 
 clean: ## delete the virtual environment, caches and build files; plans stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

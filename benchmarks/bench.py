@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.machine import code
 from benchmarks.process import execute
 from benchmarks.runs import REFERENCE, Result, Run, append, left, read
 
@@ -59,9 +60,9 @@ def plan_runs(full: bool, threads: int) -> list[Run]:
     return runs
 
 
-def build_runs() -> list[Run]:
+def build_runs(full: bool) -> list[Run]:
     """Building and handing over, on the reference dataset."""
-    return [Run(REFERENCE, "build", 60.0, GAP, repeat, 1) for repeat in range(BUILD_REPEATS)]
+    return [Run(REFERENCE, "build", 60.0, GAP, repeat, 1) for repeat in range(BUILD_REPEATS if full else BUILD_REPEATS - 2)]
 
 
 def whatif_runs(full: bool, threads: int) -> list[Run]:
@@ -95,7 +96,7 @@ def ingredients_of_search() -> tuple[str, ...]:
     return tuple(sorted(getattr(search, "INGREDIENTS", ())))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--full", action="store_true", help="hours rather than minutes: more instances, seeds and time")
@@ -109,14 +110,15 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=None, help="seconds of every search, instead of each part's own")
     parser.add_argument("--dry", action="store_true", help="list the runs that are left and stop")
     parser.add_argument("--report-only", action="store_true", help="only write the report")
-    given = parser.parse_args()
+    parser.add_argument("--fresh", action="store_true", help="measure again what was measured with another state of the code")
+    given = parser.parse_args(arguments)
     parts = given.part or (PARTS if given.full else SHORT)
     runs: list[Run] = []
     for part in parts:
         if part == "plan":
             runs += plan_runs(given.full, given.threads)
         elif part == "build":
-            runs += build_runs()
+            runs += build_runs(given.full)
         elif part == "whatif":
             runs += whatif_runs(given.full, given.threads)
         elif part == "growth":
@@ -129,22 +131,32 @@ def main() -> None:
     if given.budget is not None:
         runs = [Run(run.instance, run.peer, given.budget, *run.key[3:]) for run in runs]
     try:
-        todo = left(runs, read(given.results))
+        there = read(given.results)
     except ValueError as error:
         sys.exit(str(error))
+    commit = code()["commit"]
+    todo = left(runs, [result for result in there if not given.fresh or result.code.get("commit") == commit])
     if given.dry:
         sys.stdout.write("".join(f"{run.label}\n" for run in todo))
         return
     if not given.report_only:
-        for number, run in enumerate(todo, 1):
-            sys.stderr.write(f"{number}/{len(todo)} {run.label}: ")
-            sys.stderr.flush()
-            result = execute(run)
-            append(given.results, result)
-            sys.stderr.write(f"{line_of(result)}\n")
+        try:
+            measure(todo, given.results)
+        except KeyboardInterrupt:
+            sys.exit("stopped; the same command goes on from here")
     from benchmarks.report import write  # charts load slowly, and runs need none
 
     write(read(given.results), given.out)
+
+
+def measure(runs: Sequence[Run], path: Path) -> None:
+    """Do runs one after the other, each result on disk before the next begins."""
+    for number, run in enumerate(runs, 1):
+        sys.stderr.write(f"{number}/{len(runs)} {run.label}: ")
+        sys.stderr.flush()
+        result = execute(run)
+        append(path, result)
+        sys.stderr.write(f"{line_of(result)}\n")
 
 
 def line_of(result: Result) -> str:

@@ -131,7 +131,7 @@ def ablation(lines: Sequence[Ablated]) -> Any:
     rows: list[dict[str, Any]] = [
         {
             "what": f"without {line.without}" if line.without else "all of it", "seconds": line.mean.value, "whole": not line.without,
-            "text": f"{'' if line.mean.exact else '≥ '}{line.mean.value:.3g} s, {line.reached} of {line.count}",
+            "text": f"{'' if line.mean.exact else '≥ '}{line.mean.value:.3g} s, reached on {line.reached} of {line.count}",
         }
         for line in lines
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -77,12 +78,16 @@ def _gather(lines: IO[str] | None, messages: list[dict[str, Any]]) -> None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End whatever is left of the run's processes."""
+    """End whatever is left of the run's processes: its group, and those that it started in groups of their own."""
+    started = family(process.pid)
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
     finally:
+        for other in started[1:]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(other, signal.SIGKILL)
         process.wait()
 
 
@@ -96,8 +101,18 @@ def _complaint(said: str, status: int) -> str:
     return re.sub(r"(/[\w.+-]+)+/", "", lines[-1].strip()) if lines else f"ended with status {status}"
 
 
+def family(root: int) -> list[int]:
+    """A process and all that it started, as far as their parents live; none where there is no /proc."""
+    return [process for process, _ in _tree(root)]
+
+
 def tree_mib(root: int) -> float:
     """Resident memory of a process and all that it started, MiB; 0 where there is no /proc."""
+    return sum(pages for _, pages in _tree(root)) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _tree(root: int) -> list[tuple[int, int]]:
+    """Processes from a root on, with the pages of memory that each holds."""
     pages, children = dict[int, int](), dict[int, list[int]]()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -106,12 +121,13 @@ def tree_mib(root: int) -> float:
             continue  # it ended meanwhile
         pages[int(stat.parent.name)] = int(fields[21])
         children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    total, todo = 0, [root]
+    found, todo = [], [root]
     while todo:
         process = todo.pop()
-        total += pages.get(process, 0)
+        if process in pages:
+            found.append((process, pages[process]))
         todo += children.get(process, [])
-    return total * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return found
 
 
 def result_of(run: Run, outcome: str, note: str, messages: list[dict[str, Any]], taken: float, peak: float) -> Result:

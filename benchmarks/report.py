@@ -106,11 +106,10 @@ def searches(found: dict[str, dict[str, Searched]], drawn: Drawn) -> list[str]:
         "## Searches side by side",
         (
             "All have the same model, machine and time; the clock starts with the dataset in memory, so each pays for building the model. "
-            "*Proven* is what a search proves itself, `(bound - NPV) / |NPV|`. *Plan* is the distance of its plan from the best bound that any search "
-            "of this instance proved, the same for all. Times are when a gap is reached for good, seconds; the primal integral (Berthold 2013) is against the best plan "
-            f"of any search, seconds. Several seeds: median (quartiles). *HiGHS alone* is how many times longer that took to {GAPS[0]:.0%}.".replace(
-                "1%", "1 %"
-            )
+            "The gap is `(bound - NPV) / |NPV|`: with a search's own bound, and then, so that plans are judged alike, with the best bound that "
+            "any search of the instance proved. Times are when a gap is reached for good; `>` is the time given, in which it was not. Several "
+            "seeds: median (quartiles). *HiGHS alone* is how many times longer HiGHS took to 1 %. The primal integral (Berthold 2013) is "
+            "against the best plan of any search."
         ),
     ]
     for instance, peers in found.items():
