@@ -26,6 +26,8 @@ from optimizer.workers import Answer, Pool
 
 FIRST_EFFORT = 5.0
 """Iterations of the first search for sites, by row of the merged model."""
+HASTY_EFFORT = 2.0
+"""The same for the worker that makes a first plan of what it finds."""
 EFFORT = 3.0
 """Iterations of each later one."""
 STALE = 3
@@ -101,8 +103,10 @@ class Rounds:
     def _first(self) -> list[list[Job]]:
         """The relaxation, the first searches for sites, and a first plan of what one of them finds."""
         count = self.pool.count
-        effort = 0.0 if "sites" in self.without else FIRST_EFFORT
-        jobs = [[Job("sites", (None, effort, part, count))] for part in range(count)]
+        efforts = [FIRST_EFFORT] * (count - 1) + [HASTY_EFFORT]
+        if "sites" in self.without:
+            efforts = [0.0] * count
+        jobs = [[Job("sites", (None, effort, part, count))] for part, effort in enumerate(efforts)]
         jobs[-1].append(Job("complete", phase="whole plan"))
         jobs[0].insert(0, Job("relax"))
         return jobs

@@ -11,9 +11,10 @@ from enum import StrEnum
 
 import numpy as np
 
+from models.changes import Change, apply
 from models.dataset import Dataset
+from models.faults import Fault
 from models.plan import Plan, relative_gap
-from models.whatif import Change, Warning, apply
 from optimizer.audit import audit
 from optimizer.audit.report import Violation
 from optimizer.blocks.directives import DirectiveConflictError
@@ -84,7 +85,7 @@ class Answer:
     mode: Mode
     dataset: Dataset
     sentences: tuple[str, ...]
-    warnings: tuple[Warning, ...]
+    warnings: tuple[Fault, ...]
     plan: Plan | None
     evaluation: Evaluation | None
     baseline_npv_usd: float
@@ -205,7 +206,7 @@ class Planner:
             )
         seconds["total"] = time.monotonic() - began
         return Answer(
-            mode, applied.dataset, tuple(change.sentence() for change in changes), applied.warnings, made, evaluation,
+            mode, applied.dataset, applied.sentences, applied.warnings, made, evaluation,
             baseline.summary.npv_usd or 0.0, self.relaxation.rebuilt, self.relaxation.cells, seconds,
         )  # fmt: skip
 
@@ -260,7 +261,7 @@ class _Repair:
         record = Record(
             instance,
             matrix,
-            max(self.finish.gap, known + SLACK),
+            self.finish.gap if known <= self.finish.gap else known + SLACK,
             self.control,
             planner.threads,
             planner.seed,
@@ -339,10 +340,10 @@ class _Repair:
                 sets[c].append(s)
         known = {c: tuple(sites) for c, sites in sets.items()}
         upper = matrix.upper.copy()
-        first, index = matrix.columns["serve"]
+        begin, index = matrix.columns["serve"]
         for i, (c, s) in enumerate(index):
             if s not in sets.get(c, [s]):
-                upper[first + i] = matrix.lower[first + i]
+                upper[begin + i] = matrix.lower[begin + i]
         old = Choice(known, np.inf, matrix.lower, upper)
         done: list[dict[str, tuple[str, ...]]] = []
         todo = [old]
