@@ -34,6 +34,11 @@ def outer_deadline(run: Run) -> float:
     return searches * run.budget * (1 + SPARE_SHARE) + SPARE_SECONDS
 
 
+def command_of(run: Run) -> list[str]:
+    """The command that does a run."""
+    return [sys.executable, "-m", "benchmarks.one_run", *arguments_of(run)]
+
+
 def execute(run: Run, deadline: float | None = None) -> Result:
     """Do a run.
 
@@ -44,10 +49,7 @@ def execute(run: Run, deadline: float | None = None) -> Result:
     messages: list[dict[str, Any]] = []
     with tempfile.TemporaryFile("w+") as errors:
         began = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.one_run", *arguments_of(run)],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True,
-        )  # fmt: skip
+        process = subprocess.Popen(command_of(run), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True)
         reader = threading.Thread(target=_gather, args=(process.stdout, messages), daemon=True)
         reader.start()
         peak, killed = 0.0, False
@@ -59,6 +61,8 @@ def execute(run: Run, deadline: float | None = None) -> Result:
         finally:
             _end(process)
         reader.join(timeout=10)
+        if process.stdout is not None and not reader.is_alive():
+            process.stdout.close()
         taken = time.monotonic() - began
         errors.seek(0)
         said = errors.read()

@@ -24,7 +24,7 @@ def by_whatif(run: Run, dataset: Dataset, recorder: Recorder) -> Found:
 
     Each change is told as soon as it is measured. An answer has ``run.budget`` seconds, as planning anew has.
     """
-    from models.changes import CHANGES as types
+    from models.changes import CHANGES as TYPES
     from optimizer.whatif import Planner
 
     began = time.monotonic()
@@ -35,9 +35,9 @@ def by_whatif(run: Run, dataset: Dataset, recorder: Recorder) -> Found:
     began = time.monotonic()
     planner.warm()
     phases = {"plan": planned, "warm": time.monotonic() - began, "plan_gap": plan.summary.gap}
-    for change in drawn(dataset, list(types), run.seed, CHANGES):
+    for change in drawn(dataset, list(TYPES), run.seed, CHANGES):
         answer, after = _answer(planner, change, run)
-        recorder.tell({"change": {"type": change.type, "sentence": change.sentence(), **answer, **_anew(after, run)}})
+        recorder.tell({"change": {"type": change.type, "sentence": change.sentence(dataset), **answer, **_anew(after, run)}})
     return Found(f"{CHANGES} changes", phases, {"audited": True})
 
 

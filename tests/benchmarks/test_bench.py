@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from benchmarks.process import execute, family, outer_deadline
 from benchmarks.runs import Result, Run, append, left, read
 from benchmarks.whatif_runs import drawn
 from models.changes import CHANGES, apply
+from models.plan import Summary
 from optimizer.planner import plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +139,7 @@ HANG = """
 import json, subprocess, sys, time
 print(json.dumps({"sizes": {"sites": 4}}), flush=True)
 print(json.dumps({"at": [1.0, 90.0, 100.0]}), flush=True)
-child = subprocess.Popen([sys.executable, "-c", "import time; x = bytes(50 * 2**20); time.sleep(600)"], start_new_session=True)
+child = subprocess.Popen([sys.executable, "-c", "import time; x = b'x' * (50 * 2**20); time.sleep(600)"], start_new_session=True)
 open(sys.argv[1], "w").write(str(child.pid))
 time.sleep(600)
 """
@@ -146,12 +148,7 @@ time.sleep(600)
 def test_a_run_that_hangs_is_killed_with_all_it_started_and_what_it_told_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script, pid = tmp_path / "hang.py", tmp_path / "pid"
     script.write_text(HANG)
-    real = subprocess.Popen
-
-    def hanging(command: list[str], **more: object) -> object:
-        return real([sys.executable, str(script), str(pid)], **more)
-
-    monkeypatch.setattr(process.subprocess, "Popen", hanging)
+    monkeypatch.setattr(process, "command_of", lambda run: [sys.executable, str(script), str(pid)])
     began = time.monotonic()
     result = execute(Run(SMALL, "highs", 1.0, 0.01, 0, 1), deadline=3.0)
     assert 3.0 <= time.monotonic() - began < 20
@@ -178,6 +175,12 @@ def test_the_deadline_leaves_time_for_all_that_a_run_does() -> None:
     assert outer_deadline(Run(SMALL, "whatif", 60.0, 0.01, 0, 1)) > 17 * 60
 
 
+@cache
+def optimum() -> Summary:
+    """Best plan and bound of the instance that all search."""
+    return plan(instance(4, 1), gap=1e-6, time_limit=60.0, threads=1).summary
+
+
 @pytest.mark.parametrize("peer", ["wattplan", "highs", "highs_start", "scip"])
 def test_all_searches_stop_at_the_same_gap(peer: str) -> None:
     """Where a search says that it reached the gap asked for, it is reached as this project counts it."""
@@ -190,7 +193,7 @@ def test_all_searches_stop_at_the_same_gap(peer: str) -> None:
     assert result.trajectory[-1][1:] == (result.npv, result.bound)
     assert result.solution.get("audited") or result.solution["violation"] < 1e-6
     # The optimum is the same for all: no plan is above another's bound.
-    best = plan(instance(4, 1), gap=1e-6, time_limit=60.0, threads=1).summary
+    best = optimum()
     assert result.npv <= best.bound_usd + 1e-6 * abs(best.bound_usd)
     assert result.bound >= best.npv_usd - 1e-6 * abs(best.npv_usd)
 
@@ -198,8 +201,8 @@ def test_all_searches_stop_at_the_same_gap(peer: str) -> None:
 def test_changes_are_the_same_for_the_same_seed_and_can_be_carried_out() -> None:
     dataset, types = instance(8, 1), list(CHANGES)
     first, again, other = (list(drawn(dataset, types, seed, 6)) for seed in (0, 0, 1))
-    assert [change.sentence() for change in first] == [change.sentence() for change in again]
-    assert [change.sentence() for change in first] != [change.sentence() for change in other]
+    assert [change.sentence(dataset) for change in first] == [change.sentence(dataset) for change in again]
+    assert [change.sentence(dataset) for change in first] != [change.sentence(dataset) for change in other]
     for change in [*first, *other]:
         assert apply(dataset, [change]).dataset.sha256 != dataset.sha256
     assert len({change.type for change in [*first, *other]}) >= 8
