@@ -41,6 +41,14 @@ class BaselineRule(StrEnum):
     SPREADSHEET = "spreadsheet"
 
 
+class WhatIfMode(StrEnum):
+    """How a what-if is answered."""
+
+    EVALUATE = "evaluate"
+    REPAIR = "repair"
+    REOPTIMIZE = "reoptimize"
+
+
 class Format(StrEnum):
     """Formats of datasets and plans."""
 
@@ -97,6 +105,28 @@ def plan(
     options = command.Options(
         dataset, output, gap, directives, time_limit, threads, seed, start, baseline is not None, write_mps, quiet,
     )  # fmt: skip
+    return command.run(options, ErrorConsole())
+
+
+@app.command()
+def whatif(
+    plan: PlanPath,
+    change: Annotated[list[Path], typer.Option("--change", "-c", metavar="FILE", help="YAML or JSON file of changes; may be repeated.")],
+    mode: Annotated[WhatIfMode, typer.Option(help="Score the old plan, repair it, or plan anew.")] = WhatIfMode.REPAIR,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for the new plan [not written].")] = None,
+    dataset: DatasetOption = None,
+    gap: Annotated[float, typer.Option(metavar="SHARE", help="Stop at this proven gap; 0.01 is 1 % of NPV.")] = 0.01,
+    time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="Stop after this time with the best plan.")] = 60.0,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver [all cores].")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the solver.")] = 0,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> Outcome:
+    """Say what changes of its dataset do to a plan."""
+    from batch.commands import whatif as command
+    from batch.progress import ErrorConsole
+
+    options = command.Options(plan, tuple(change), mode.value, output, dataset, gap, time_limit, threads, seed, quiet)
     return command.run(options, ErrorConsole())
 
 

@@ -30,12 +30,16 @@ HASTY_EFFORT = 2.0
 """The same for the worker that makes a first plan of what it finds."""
 EFFORT = 3.0
 """Iterations of each later one."""
-STALE = 3
+FRESH_EFFORT = 6.0
+"""Iterations of each that places all contracts anew, after a round that brought nothing better."""
+STALE = 4
 """Rounds without better sites after which one worker turns to the whole model."""
 RACKS_SECONDS = 45.0
 """Longest time for the search for better racks around a plan."""
 FIRST_SHARE = 1 / 3
 """Share of the time left for any first plan when no choice of sites led to one."""
+LONG = ("racks_near", "branch")
+"""Jobs that the clock ends."""
 BRANCHES = 2
 """Times that the whole model is searched: once more, should it fail."""
 WORSE = 1e-3
@@ -82,6 +86,7 @@ class Rounds:
     stale: int = 0
     infeasible: bool = False
     branches: int = 0
+    searched: int = 0
 
     def run(self) -> None:
         """Search until the gap is proven or time is up.
@@ -125,7 +130,7 @@ class Rounds:
         return [plans or searches, *[searches] * (self.pool.count - 1)]
 
     def _later(self) -> list[Job]:
-        """What another worker does while one searches the whole model."""
+        """What another worker does while one does a job that the clock ends."""
         return self._plans() or self._searches()
 
     def _plans(self) -> list[Job]:
@@ -150,6 +155,9 @@ class Rounds:
         if not self.choices or "sites" in self.without:
             return []
         best = min(self.choices, key=lambda choice: choice.objective)
+        self.searched += 1
+        if self.stale and self.searched % 2 == 0:
+            return [Job("sites", (None, FRESH_EFFORT, 0, 1, True))]
         return [Job("sites", (best.sets, EFFORT))]
 
     # what came of it ---------------------------------------------------------------------------
@@ -157,15 +165,15 @@ class Rounds:
     def _round(self, jobs: Sequence[Sequence[Job]]) -> None:
         """Do jobs, each worker its own in turn; take up the sites they found in fixed order.
 
-        While one worker searches the whole model, the others don't wait for it: each goes on with what was found last.
+        While one worker does a job that the clock ends, the others don't wait for it: each goes on with what was found last.
         """
         todo = [deque(own) for own in jobs]
         doing: dict[int, tuple[int, Job]] = {}
         found: list[list[Choice]] = [[] for _ in jobs]
-        branching = any(job.name == "branch" for own in jobs for job in own)
+        long = any(job.name in LONG for own in jobs for job in own)
 
         def give(worker: int) -> None:
-            if not todo[worker] and branching and any(job.name == "branch" for _, job in doing.values()):
+            if not todo[worker] and any(job.name in LONG for _, job in doing.values()):
                 todo[worker].extend(self._later())
             if todo[worker] and not self.record.done:
                 job = todo[worker].popleft()
@@ -185,7 +193,7 @@ class Rounds:
                 if job.name == "sites" and value:
                     own[worker] = value[-1]
                     found[worker] += value
-                    if branching:
+                    if long:
                         self._add(value)
                 give(worker)
             else:

@@ -104,8 +104,21 @@ class SiteSearch:
         yield from (chosen for _, chosen in sorted(forced, key=lambda item: item[0]))
         yield {}
 
-    def build(self, forced: Sets) -> bool:
+    def restart(self) -> bool:
+        """Forget the best, place all contracts anew by drawn weights, and polish; whether they found a place."""
+        self.sets, self.best, self.basis = {}, Solution(Outcome.STOPPED), None
+        single = [c for c in self.contracts if most_sites(self.inst, c) == 1]
+        forced: Sets = {c: (str(self.random.choice(self.sites[c])),) for c in single[:1] if self.sites[c]}
+        if not self.build(forced, NOISE) and not self.build({}, NOISE):
+            return False
+        self.polish()
+        return True
+
+    def build(self, forced: Sets, noise: float = 0.0) -> bool:
         """Place all contracts, with some already placed; keep the result if it is better than the best.
+
+        Args:
+            noise: spread of the logarithm of the weights by which sites are chosen.
 
         Returns:
             Whether it is better.
@@ -118,7 +131,7 @@ class SiteSearch:
         found = self._solve(cut=self._cut(BETTER))
         if found.x is None or found.outcome is not Outcome.OPTIMAL:
             return False
-        picks = {c: self._together(c, self._volume(c, found.x)) for c in free}
+        picks = {c: self._together(c, self._drawn(self._volume(c, found.x), noise)) for c in free}
         for c in free:
             self._restrict(c, picks[c])
         after = self._solve(cut=self._cut(BETTER))
@@ -296,12 +309,15 @@ class SiteSearch:
     def _pick(self, c: str, x: Floats, noise: float) -> tuple[str, ...]:
         """Sites for a contract by their volume in a relaxation, changed by chance; those far below their cluster left out."""
         weight = self._volume(c, x)
-        drawn = {s: v * math.exp(noise * float(self.random.normal())) for s, v in weight.items()}
-        picked = self._together(c, drawn)
+        picked = self._together(c, self._drawn(weight, noise))
         cluster, owed = self.inst.contract_rows[c].min_cluster_gpus, self.inst.owed[self.inst.contract_at[c]]
         if not self.inst.cluster_periods(c):
             return picked
         return tuple(s for s in picked if weight[s] * owed.max() / owed.sum() >= CLUSTER_SHARE * cluster) or picked[:1]
+
+    def _drawn(self, weight: dict[str, float], noise: float) -> dict[str, float]:
+        """Weights changed by chance."""
+        return {s: v * math.exp(noise * float(self.random.normal())) for s, v in weight.items()} if noise else weight
 
     def _together(self, c: str, weight: dict[str, float]) -> tuple[str, ...]:
         """The heaviest sites that may serve a contract together, the heaviest first; those that must serve come first of all."""

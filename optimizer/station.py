@@ -75,13 +75,14 @@ class Station:
         program = Program(self.matrix, threads=self.threads, seed=self.seed)
         return program.solve(self.control, method="ipm"), program.statuses()
 
-    def sites(self, known: Sets | None, effort: float, part: int = 0, parts: int = 1) -> list[Choice]:
+    def sites(self, known: Sets | None, effort: float, part: int = 0, parts: int = 1, afresh: bool = False) -> list[Choice]:
         """Better serving sites, by relaxations of the merged model.
 
         Args:
             known: sites to start from; built from scratch, if not given.
             effort: iterations of the simplex method, by row of the merged model.
             part, parts: which of how many workers this is; they share the starts.
+            afresh: forget what is known and place all contracts anew, by chance.
 
         Returns:
             The best choice found, with the other decisions that go with it; empty when there is none or time is up.
@@ -90,7 +91,9 @@ class Station:
         if search is None:
             return []
         before, limit = search.iterations, effort * search.matrix.shape[0]
-        if known is None:
+        if afresh:
+            search.restart()
+        elif known is None:
             for start in islice(search.starts(), part, None, parts):
                 search.start(start)
                 if search.iterations - before > limit or self.control.over:
@@ -99,7 +102,7 @@ class Station:
             search.start_from(known)
         if not search.sets and search.contracts:
             return []
-        while search.iterations - before < limit and search.contracts and not self.control.over:
+        while search.iterations - before < limit and search.contracts and search.sets and not self.control.over:
             search.kick()
         return [self._choice(search)]
 

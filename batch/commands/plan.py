@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
 from batch.commands.uplift import uplift, uplift_lines
 from batch.progress import SearchProgress
 from models.dataset import Dataset
+from models.faults import StorageError
 from models.files import read_dataset
 from models.plan import SMALLEST_GAP, Plan, Summary
 from models.plan_files import read_plan
@@ -89,7 +91,7 @@ def run(options: Options, errors: Console) -> Outcome:
         for warning in dataset.warnings:
             progress.warn(str(warning))
         baseline = _baseline(dataset, progress) if options.baseline else None
-        plan = _search(options, dataset, start or baseline, progress, stop)
+        plan = _search(options, dataset, start or baseline, progress, stop, _keeper(options, dataset, baseline, progress))
         plan.summary.seconds.load = loaded
         plan.summary.seconds.total += loaded
         progress.phase("writing the plan")
@@ -114,7 +116,21 @@ def _baseline(dataset: Dataset, progress: SearchProgress) -> Plan | None:
         return None
 
 
-def _search(options: Options, dataset: Dataset, start: Plan | None, progress: SearchProgress, stop: threading.Event) -> Plan:
+def _keeper(options: Options, dataset: Dataset, baseline: Plan | None, progress: SearchProgress) -> Callable[[Plan], None]:
+    """Writes each better plan while the search goes on, so that a machine that dies loses nothing; a full disk is told and waited out."""
+
+    def keep(plan: Plan) -> None:
+        try:
+            plan_folder.write_all(options.output, plan, dataset, baseline)
+        except StorageError as error:
+            progress.warn(f"the plan so far could not be written: {error}")
+
+    return keep
+
+
+def _search(
+    options: Options, dataset: Dataset, start: Plan | None, progress: SearchProgress, stop: threading.Event, keep: Callable[[Plan], None]
+) -> Plan:
     import optimizer
 
     try:
@@ -128,6 +144,7 @@ def _search(options: Options, dataset: Dataset, start: Plan | None, progress: Se
             progress=progress,
             stop=stop,
             write_mps=options.write_mps,
+            keep=keep,
         )
     except optimizer.InfeasibleError as error:
         paths = plan_folder.write_summary(options.output, error.summary)

@@ -183,9 +183,7 @@ def test_an_evaluation_names_the_limit_that_breaks() -> None:
         if not len(used):
             continue
         row = used.iloc[-1]
-        changes = read_changes(
-            [{"type": "site.outage", "site_id": row["site_id"], "from_period": row["period"], "to_period": row["period"]}]
-        )
+        changes = read_changes([{"type": "site.outage", "site_id": row["site_id"], "from_period": row["period"], "outage_periods": 1}])
         answer = Planner(dataset, before, threads=1).change(changes, Mode.EVALUATE)
         assert answer.plan is None
         assert answer.evaluation.violations
