@@ -20,6 +20,7 @@ from optimizer.formulation import formulate
 from optimizer.highs import Control, Outcome, Program
 from optimizer.instance import Instance
 from optimizer.matrix import compile_matrix
+from optimizer.spreadsheet import spreadsheet_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = ((8, 1), (8, 2), (8, 7), (32, 1), (32, 2), (70, 3))
@@ -206,3 +207,9 @@ def test_parts_add_to_the_whole() -> None:
     assert shares(7, [1.0, 1.0, 5.0], least=1) == [1, 1, 5]
     assert shares(2, [1.0, 1.0, 1.0], least=1).count(1) == 2
     assert sum(shares(33, [4.0, 4.0, 6.0, 12.0, 5.0, 1.0], least=1)) == 33
+
+
+@pytest.mark.parametrize(("sites", "seed"), [(8, 1), (8, 3), (8, 7), (32, 1), (32, 5)])
+def test_there_is_a_plan(sites: int, seed: int) -> None:
+    """The rule of the spreadsheet finds one, and it passes its audit."""
+    assert spreadsheet_plan(made(sites, seed)).summary.npv_usd is not None
