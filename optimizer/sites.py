@@ -162,10 +162,6 @@ class SiteSearch:
         gains = [self.replace([str(c)], tries) for c in self.random.permutation(self.contracts)]
         return any(gains)
 
-    def start(self, forced: Sets) -> bool:
-        """Place all contracts anew, with some already placed, and polish; whether that was better."""
-        return self._attempt(lambda: self.build(forced))
-
     def kick(self) -> bool:
         """Move a few contracts that could share sites and polish; whether that was better (iterated local search)."""
         return self._attempt(lambda: self._moved(self._related(int(self.random.integers(2, 5)))))

@@ -95,9 +95,11 @@ class Station:
             search.restart()
         elif known is None:
             for start in islice(search.starts(), part, None, parts):
-                search.start(start)
+                search.build(start)
                 if search.iterations - before > limit or self.control.over:
                     break
+            if search.sets and limit:
+                search.polish()
         elif known != search.sets:
             search.start_from(known)
         if not search.sets and search.contracts:
