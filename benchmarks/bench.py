@@ -161,9 +161,13 @@ def measure(runs: Sequence[Run], path: Path) -> None:
 
 def line_of(result: Result) -> str:
     """A result in a few words."""
-    npv = "no plan" if result.npv is None else f"NPV {result.npv / 1e6:,.1f} million USD"
-    gap = "" if result.gap is None else f", gap {result.gap:.2%}"
-    return f"{result.outcome}, {npv}{gap}, {result.seconds:.1f} s, {result.peak_mib:,.0f} MiB" + (f"; {result.note}" if result.note else "")
+    said = [result.outcome]
+    if result.run.peer != "build":
+        said.append("no plan" if result.npv is None else f"NPV {result.npv / 1e6:,.1f} million USD")
+    if result.gap is not None:
+        said.append(f"gap {result.gap:.2%}")
+    said += [f"{result.seconds:.1f} s", f"{result.peak_mib:,.0f} MiB"]
+    return ", ".join(said) + (f"; {result.note}" if result.note else "")
 
 
 if __name__ == "__main__":

@@ -217,7 +217,10 @@ def built(results: Sequence[Result], drawn: Drawn) -> list[str]:
     for way, b in ways.items():
         times = [NONE, NONE]
         if ours is not None:
-            times = [f"{median(b.after) / median(ours.after):.1f}", f"{median(b.total) / median(ours.total):.1f}"]
+            times = [
+                NONE if way == LINOPY else f"{median(b.after) / median(ours.after):.1f}",
+                f"{median(b.total) / median(ours.total):.1f}",
+            ]
         rows.append([way, spread_of(b.build), spread_of(b.after), spread_of(b.total), *times])
     run = next(r for r in results if r.run.peer == "build" and r.run.instance == REFERENCE)
     sizes = ", ".join(f"{value:,} {name}" for name, value in run.sizes.items())
