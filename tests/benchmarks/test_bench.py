@@ -16,12 +16,14 @@ import pytest
 from benchmarks import bench, process
 from benchmarks.instances import instance
 from benchmarks.measures import gap_of
+from benchmarks.one_run import arguments_of, run_from
 from benchmarks.process import execute, family, outer_deadline
 from benchmarks.runs import Result, Run, append, left, read
 from benchmarks.whatif_runs import drawn
 from models.changes import CHANGES, apply
 from models.plan import Summary
 from optimizer.planner import plan
+from optimizer.search import INGREDIENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = "teaching-late-megawatt"
@@ -214,3 +216,14 @@ def test_messages_of_changes_are_kept_in_order() -> None:
     messages = [{"change": {"type": "a"}}, {"found": {"phases": {"plan": 1.0}}}, {"change": {"type": "b"}}]
     result = process.result_of(Run(SMALL, "whatif", 1.0, 0.01, 0, 1), "done", "", json.loads(json.dumps(messages)), 1.0, 2.0)
     assert result.phases == {"plan": 1.0, "changes": [{"type": "a"}, {"type": "b"}]}
+
+
+def test_the_command_line_of_a_run_gives_the_run_again() -> None:
+    for run in (Run(SMALL, "wattplan", 60.0, 1e-3, 3, 2, ("branch and bound", "rack dive")), Run("gen-32-1", "whatif", 0.5, 0.01, 0, 1)):
+        assert run_from(arguments_of(run)) == run
+
+
+def test_the_ablation_leaves_out_each_ingredient_that_the_search_names() -> None:
+    runs = bench.ablation_runs(False, 2, bench.ingredients_of_search())
+    assert {run.without for run in runs} == {(), *((name,) for name in INGREDIENTS)}
+    assert len(INGREDIENTS) >= 5
