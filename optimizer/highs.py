@@ -72,6 +72,19 @@ class Solution:
     iterations: int = 0
 
 
+@dataclass(frozen=True)
+class Infeasibility:
+    """Why a linear programme has no solution: a weighted sum of its rows that its bounds can't reach (Farkas).
+
+    Attributes:
+        columns: weight of each column in that sum; shape (columns,).
+        missing: by how much the sum stays below its limit at best.
+    """
+
+    columns: Floats
+    missing: float
+
+
 @dataclass
 class Control:
     """When to give up.
@@ -288,6 +301,24 @@ class Program:
             count += 1
         self.matrix = matrix
         return count
+
+    def infeasibility(self) -> Infeasibility | None:
+        """Why the last linear programme has no solution; None when HiGHS can't say, or what it says does not hold."""
+        _, known = self._h.getDualRayExist()
+        if not known:
+            return None
+        _, _, values = self._h.getDualRay()
+        matrix = self.matrix
+        for y in (np.array(values), -np.array(values)):
+            y[np.abs(y) < 1e-11] = 0.0
+            y[(y > 0) & ~np.isfinite(matrix.row_lower)] = 0.0
+            y[(y < 0) & ~np.isfinite(matrix.row_upper)] = 0.0
+            weights = np.asarray(matrix.a.T @ y)
+            limits = np.where(y > 0, matrix.row_lower, matrix.row_upper)
+            missing = float(y[y != 0] @ limits[y != 0] - np.maximum(weights * self.lower, weights * self.upper).sum())
+            if missing > 0:
+                return Infeasibility(weights, missing)
+        return None
 
     def statuses(self) -> Statuses:
         """The basis of the last linear programme, as numbers."""

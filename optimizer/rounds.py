@@ -27,7 +27,7 @@ from optimizer.workers import Answer, Pool
 FIRST_EFFORT = 5.0
 """Iterations of the first search for sites, by row of the merged model."""
 HASTY_EFFORT = 2.0
-"""The same for the worker that makes a first plan of what it finds."""
+"""The same for the last worker, whose plan is to come early."""
 EFFORT = 3.0
 """Iterations of each later one."""
 FRESH_EFFORT = 6.0
@@ -106,13 +106,14 @@ class Rounds:
     # what to do --------------------------------------------------------------------------------
 
     def _first(self) -> list[list[Job]]:
-        """The relaxation, the first searches for sites, and a first plan of what one of them finds."""
+        """The relaxation, the first searches for sites, and a first plan of what each of them finds."""
         count = self.pool.count
         efforts = [FIRST_EFFORT] * (count - 1) + [HASTY_EFFORT]
         if "sites" in self.without:
             efforts = [0.0] * count
         jobs = [[Job("sites", (None, effort, part, count))] for part, effort in enumerate(efforts)]
-        jobs[-1].append(Job("complete", phase="whole plan"))
+        for own in jobs:
+            own.append(Job("complete", phase="whole plan"))
         jobs[0].insert(0, Job("relax"))
         return jobs
 

@@ -5,8 +5,8 @@ Every job is bounded by iterations, so that its answer does not depend on the cl
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -18,14 +18,22 @@ from optimizer.highs import Control, Outcome, Program, Solution, Statuses
 from optimizer.horizon import Merged, carry_over, merge_groups, merge_periods
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
+from optimizer.relieve import relieve
 from optimizer.rounding import RackDive
 from optimizer.settle import Settler
+from optimizer.shrink import Shrunk, shrink
 from optimizer.sites import Sets, SiteSearch
 
 GROUPS = 12
 """Groups of periods of the merged model."""
 WHOLE = 1e-6
 """Distance from a whole number below which a value counts as one."""
+DEVEX = 1
+"""How HiGHS weighs the rows of a dual simplex that makes few steps from a basis: exact weights would take longer to set up than the steps."""
+AROUND = ((1.0, False), (3.0, True))
+"""Racks that a dive left are searched for within so many of the relaxation: those alone, then all of their sites."""
+LEFT_SECONDS = 30.0
+"""Most time for either."""
 NEAR_GAP = 3e-4
 """Relative gap at which a search in a neighbourhood ends."""
 
@@ -120,21 +128,15 @@ class Station:
         choice = choice or self._chosen
         if choice is None:
             return None
-        program = Program(self.matrix, threads=self.threads, seed=self.seed)
-        everything = np.arange(self.matrix.shape[1])
-        found = Solution(Outcome.INFEASIBLE)
-        for lower, upper in self._widened(choice):
-            program.bound(everything, lower, upper)
-            found = program.solve(self.control, method="ipm")
-            if found.outcome is not Outcome.INFEASIBLE:
-                break
-        if found.outcome is not Outcome.OPTIMAL:
+        begun = self._begun(choice)
+        if begun is None:
             return None
-        settled = self._settled(self.matrix, program, found, partial(self.tell, "phase"))
+        rest, program, found = begun
+        settled = self._settled(rest.matrix, program, found, partial(self.tell, "phase"))
         if settled is None:
             return None
         self.tell("phase", "yes or no settled")
-        return self._racks(program, settled)
+        return self._racks(rest, program, settled)
 
     def racks_near(self, x: Floats, around: float, seconds: float) -> Floats | None:
         """Better racks around those of a plan, by HiGHS; all yes-or-no decisions stay fixed.
@@ -222,21 +224,40 @@ class Station:
         """All yes-or-no decisions taken."""
         return Settler(self.instance, matrix, program, found, self.control, log, compare="options" not in self.without).run()
 
-    def _widened(self, choice: Choice) -> list[tuple[Floats, Floats]]:
-        """Bounds of the model: as chosen; with only the sites as chosen; with only other sites ruled out."""
+    def _begun(self, choice: Choice) -> tuple[Shrunk, Program, Solution] | None:
+        """The relaxation with a choice as far as it can be held."""
+        for lower, upper in self._widened(choice):
+            rest = shrink(self.matrix, lower, upper)
+            program = Program(rest.matrix, threads=self.threads, seed=self.seed)
+            program.option("simplex_dual_edge_weight_strategy", DEVEX)
+            found = program.solve(self.control, method="ipm")
+            if found.outcome is not Outcome.INFEASIBLE:
+                return (rest, program, found) if found.outcome is Outcome.OPTIMAL else None
+        return None
+
+    def _widened(self, choice: Choice) -> Iterator[tuple[Floats, Floats]]:
+        """Bounds of the model: as chosen; with only the sites as chosen; without those too many; with only other sites ruled out."""
+        yield choice.lower, choice.upper
+        yield self._held(choice.sets)
+        relieved = relieve(self.matrix, choice.sets, self._held, self.control, self.seed)
+        if relieved is not None:
+            yield self._held(relieved)
+        yield self.matrix.lower, self._held(choice.sets)[1]
+
+    def _held(self, sets: Sets) -> tuple[Floats, Floats]:
+        """Bounds of the model with contracts held to their sites."""
         first, index = self.matrix.columns["serve"]
         serve = np.arange(first, first + len(index))
-        served = np.array([float(s in choice.sets[c]) if c in choice.sets else -1.0 for c, s in index])
+        served = np.array([float(s in sets[c]) if c in sets else -1.0 for c, s in index])
         low, high = self.matrix.lower.copy(), self.matrix.upper.copy()
         high[serve] = np.where(served == 0.0, low[serve], high[serve])
-        held = low.copy()
-        held[serve] = np.where(served == 1.0, high[serve], low[serve])
-        return [(choice.lower, choice.upper), (held, high), (low, high)]
+        low[serve] = np.where(served == 1.0, high[serve], low[serve])
+        return low, high
 
-    def _racks(self, program: Program, settled: Solution) -> Floats | None:
+    def _racks(self, rest: Shrunk, program: Program, settled: Solution) -> Floats | None:
         """Whole racks by a dive, then exact; what the dive leaves open is searched by HiGHS."""
         lower, upper = program.lower.copy(), program.upper.copy()
-        dive = RackDive(self.instance, self.matrix, program, settled, self.control)
+        dive = RackDive(self.instance, rest.matrix, program, settled, self.control)
         if "rack dive" in self.without:
             dive.left = list(dive.columns["in_service"])
         else:
@@ -244,14 +265,20 @@ class Station:
             if whole is None or whole.x is None:
                 return None
             if not dive.left:
-                return exact(self.matrix, whole.x, self.threads, self.seed)
-        return self._near(*dive.loose(lower, upper), self.control.remaining / 2, None)
+                return exact(self.matrix, rest.whole(whole.x), self.threads, self.seed)
+        for around, everything in AROUND:
+            low, high = dive.loose(lower, upper, around, everything)
+            found = self._near(rest.whole(low), rest.whole(high), min(LEFT_SECONDS, self.control.remaining / 2), None)
+            if found is not None:
+                return found
+        return None
 
     def _near(self, lower: Floats, upper: Floats, seconds: float, start: Floats | None, solutions: int | None = None) -> Floats | None:
         """HiGHS on a restriction of the model; ``solutions`` after which it ends, if given."""
-        program = Program(replace(self.matrix, lower=lower, upper=upper), integer=True, threads=self.threads, seed=self.seed)
+        rest = shrink(self.matrix, lower, upper)
+        program = Program(rest.matrix, integer=True, threads=self.threads, seed=self.seed)
         program.option("mip_rel_gap", NEAR_GAP)
         if solutions is not None:
             program.option("mip_max_improving_sols", solutions)
-        found = program.solve(self.control.until(seconds), start=start)
-        return None if found.x is None else exact(self.matrix, found.x, self.threads, self.seed)
+        found = program.solve(self.control.until(seconds), start=None if start is None else start[rest.columns])
+        return None if found.x is None else exact(self.matrix, rest.whole(found.x), self.threads, self.seed)

@@ -1,0 +1,73 @@
+"""Serving sites that are too many: a contract gives up a site where its smallest cluster can't be held.
+
+Sites are chosen on merged periods, where power that comes a period late is not seen. What the whole model then
+can't hold is found by letting clusters fall short, at a price, and dropping the site with the largest shortfall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csc_array, hstack
+
+from optimizer.highs import Control, Outcome, Program
+from optimizer.instance import Floats
+from optimizer.matrix import Matrix
+from optimizer.shrink import shrink
+from optimizer.sites import Sets
+
+DROPPED = 6
+"""Most sites dropped."""
+SHORT = 1e-6
+"""Contract GPUs below which a cluster is not short."""
+
+
+def relieve(matrix: Matrix, sets: Sets, held: Callable[[Sets], tuple[Floats, Floats]], control: Control, seed: int = 0) -> Sets | None:
+    """Drop sites of contracts until the rest can be held.
+
+    Args:
+        held: bounds of the model with contracts held to sites.
+
+    Returns:
+        The sites that are left; None when that does not help, or time is up.
+    """
+    rows, index = matrix.rows["min_cluster"]
+    sets, columns = dict(sets), matrix.shape[1]
+    elastic = _elastic(matrix, rows)
+    for _ in range(DROPPED):
+        lower, upper = elastic.lower.copy(), elastic.upper.copy()
+        lower[:columns], upper[:columns] = held(sets)
+        rest = shrink(elastic, lower, upper)
+        found = Program(rest.matrix, threads=1, seed=seed).solve(control, method="ipm")
+        if found.outcome is not Outcome.OPTIMAL or found.x is None:
+            return None
+        short = rest.whole(found.x)[columns:]
+        if short.sum() <= SHORT:
+            return sets
+        by_pair: dict[tuple[str, str], float] = {}
+        for (c, s, _), gpus in zip(index, short.tolist(), strict=True):
+            by_pair[str(c), str(s)] = by_pair.get((str(c), str(s)), 0.0) + gpus
+        chosen = [pair for pair in by_pair if pair[0] in sets and len(sets[pair[0]]) > 1 and by_pair[pair] > SHORT]
+        if not chosen:
+            return None
+        c, s = max(chosen, key=lambda pair: (by_pair[pair], pair))
+        sets[c] = tuple(site for site in sets[c] if site != s)
+    return None
+
+
+def _elastic(matrix: Matrix, rows: np.ndarray) -> Matrix:
+    """The model with a column for the shortfall of each of some rows, and their sum as objective."""
+    count, columns = len(rows), matrix.shape[1]
+    sides = np.where(np.isfinite(matrix.row_lower[rows]), 1.0, -1.0)
+    more = csc_array((sides, (rows, np.arange(count))), shape=(matrix.shape[0], count))
+    return replace(
+        matrix,
+        a=csc_array(hstack([matrix.a, more], format="csc")),
+        cost=np.concatenate([np.zeros(columns), np.ones(count)]),
+        offset=0.0,
+        lower=np.concatenate([matrix.lower, np.zeros(count)]),
+        upper=np.concatenate([matrix.upper, np.full(count, 1e9)]),
+        integer=np.concatenate([matrix.integer, np.zeros(count, dtype=bool)]),
+    )
