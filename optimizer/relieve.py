@@ -6,7 +6,6 @@ can't hold is found by letting clusters fall short, at a price, and dropping the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,11 +23,8 @@ SHORT = 1e-6
 """Contract GPUs below which a cluster is not short."""
 
 
-def relieve(matrix: Matrix, sets: Sets, held: Callable[[Sets], tuple[Floats, Floats]], control: Control, seed: int = 0) -> Sets | None:
+def relieve(matrix: Matrix, sets: Sets, control: Control, seed: int = 0) -> Sets | None:
     """Drop sites of contracts until the rest can be held.
-
-    Args:
-        held: bounds of the model with contracts held to sites.
 
     Returns:
         The sites that are left; None when that does not help, or time is up.
@@ -38,7 +34,7 @@ def relieve(matrix: Matrix, sets: Sets, held: Callable[[Sets], tuple[Floats, Flo
     elastic = _elastic(matrix, rows)
     for _ in range(DROPPED):
         lower, upper = elastic.lower.copy(), elastic.upper.copy()
-        lower[:columns], upper[:columns] = held(sets)
+        lower[:columns], upper[:columns] = held_to(matrix, sets)
         rest = shrink(elastic, lower, upper)
         found = Program(rest.matrix, threads=1, seed=seed).solve(control, method="ipm")
         if found.outcome is not Outcome.OPTIMAL or found.x is None:
@@ -55,6 +51,17 @@ def relieve(matrix: Matrix, sets: Sets, held: Callable[[Sets], tuple[Floats, Flo
         c, s = max(chosen, key=lambda pair: (by_pair[pair], pair))
         sets[c] = tuple(site for site in sets[c] if site != s)
     return None
+
+
+def held_to(matrix: Matrix, sets: Sets) -> tuple[Floats, Floats]:
+    """Bounds of a model with contracts held to their sites; shape (columns,) each."""
+    first, index = matrix.columns["serve"]
+    serve = np.arange(first, first + len(index))
+    served = np.array([float(s in sets[c]) if c in sets else -1.0 for c, s in index])
+    lower, upper = matrix.lower.copy(), matrix.upper.copy()
+    upper[serve] = np.where(served == 0.0, lower[serve], upper[serve])
+    lower[serve] = np.where(served == 1.0, upper[serve], lower[serve])
+    return lower, upper
 
 
 def _elastic(matrix: Matrix, rows: np.ndarray) -> Matrix:

@@ -3,9 +3,9 @@
 A round's jobs depend only on what earlier rounds found, and each job is bounded by iterations: where the clock does
 not cut it short, a search takes the same way for the same seed and number of workers.
 
-1. One worker solves the relaxation; the others look for serving sites on merged periods.
-2. Then one makes whole plans of the best sites found and looks for better racks, the others for better sites.
-3. When sites are no longer found, one searches the whole model, for the bound; the others go on.
+1. One worker solves the relaxation first; all look for serving sites on merged periods, and make a whole plan of theirs.
+2. Then each improves sites on finer periods and makes a whole plan of what it finds.
+3. When that brings nothing better, one looks for better racks, then searches the whole model, for the bound; the others go on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from optimizer.record import Record
 from optimizer.station import Choice
 from optimizer.workers import Answer, Pool
 
-FIRST_EFFORT = 5.0
+FIRST_EFFORT = 3.0
 """Iterations of the first search for sites, by row of the merged model."""
 HASTY_EFFORT = 2.0
 """The same for the last worker, whose plan is to come early."""
@@ -42,8 +42,10 @@ LONG = ("racks_near", "branch")
 """Jobs that the clock ends."""
 BRANCHES = 2
 """Times that the whole model is searched: once more, should it fail."""
-WORSE = 1e-3
-"""Relative amount by which sites may look worse than the best and still be made a plan."""
+WORSE = 1e-2
+"""Relative amount by which sites may look worse than the best and still be searched on from."""
+SITES = ("sites", "better_sites")
+"""Jobs that look for serving sites."""
 
 
 class NothingFeasibleError(Exception):
@@ -81,7 +83,6 @@ class Rounds:
     pool: Pool
     without: frozenset[str] = frozenset()
     choices: list[Choice] = field(default_factory=list)
-    completed: list[Choice] = field(default_factory=list)
     near: Floats | None = None
     stale: int = 0
     infeasible: bool = False
@@ -106,60 +107,51 @@ class Rounds:
     # what to do --------------------------------------------------------------------------------
 
     def _first(self) -> list[list[Job]]:
-        """The relaxation, the first searches for sites, and a first plan of what each of them finds."""
+        """The relaxation, the first searches for sites, and whole plans of what they find; an early one by the last worker."""
         count = self.pool.count
         efforts = [FIRST_EFFORT] * (count - 1) + [HASTY_EFFORT]
         if "sites" in self.without:
             efforts = [0.0] * count
-        jobs = [[Job("sites", (None, effort, part, count))] for part, effort in enumerate(efforts)]
-        for own in jobs:
-            own.append(Job("complete", phase="whole plan"))
+        jobs = [[Job("sites", (effort, part, count))] for part, effort in enumerate(efforts)]
+        jobs[-1].append(Job("complete", phase="whole plan"))
+        if "sites" not in self.without:
+            for own in jobs:
+                own += [Job("better_sites", (None, EFFORT)), Job("complete", phase="whole plan")]
         jobs[0].insert(0, Job("relax"))
         return jobs
 
     def _next(self) -> list[list[Job]]:
-        """The first worker makes plans, the others better sites; a single one does both in turn; none when there is nothing left."""
-        plans, searches = self._plans(), self._searches()
-        alone = self.pool.count == 1
-        if self.stale >= STALE and self.branches and not (alone and plans):
-            self.branches -= 1
-            plans = [Job("branch", (self.record.best, self.record.gap), phase="branch and bound")]
-        if alone:
-            return [plans or searches] if plans or searches else []
-        if not plans and not searches:
-            return []
-        return [plans or searches, *[searches] * (self.pool.count - 1)]
-
-    def _later(self) -> list[Job]:
-        """What another worker does while one does a job that the clock ends."""
-        return self._plans() or self._searches()
-
-    def _plans(self) -> list[Job]:
-        """A plan of the best sites that are none yet, or better racks for the best plan."""
-        record = self.record
-        todo = [choice for choice in self.choices if all(choice is not done for done in self.completed)]
-        least = self._least()
-        todo = [choice for choice in todo if choice.objective <= least + WORSE * abs(least)]
-        if todo:
-            chosen = min(todo, key=lambda choice: choice.objective)
-            self.completed.append(chosen)
-            return [Job("complete", (chosen,), phase="whole plan")]
+        """Better sites, and plans of them; any plan at all, better racks or the whole model by the first worker, when it is time for that."""
+        record, special = self.record, list[Job]()
         if record.best is None:
-            return [Job("first", (), record.control.remaining * FIRST_SHARE, "first plan")]
-        if record.best is not self.near and "racks" not in self.without:
+            special = [Job("first", (), record.control.remaining * FIRST_SHARE, "first plan")]
+        elif self.stale >= STALE and self.branches:
+            self.branches -= 1
+            special = [Job("branch", (record.best, record.gap), phase="branch and bound")]
+        elif self.stale and record.best is not self.near and "racks" not in self.without:
             self.near = record.best
-            return [Job("racks_near", (record.best, 1.0, RACKS_SECONDS), phase="racks")]
-        return []
+            special = [Job("racks_near", (record.best, 1.0, RACKS_SECONDS), phase="racks")]
+        jobs = [special or self._searches(0), *(self._searches(worker) for worker in range(1, self.pool.count))]
+        return jobs if any(jobs) else []
 
-    def _searches(self) -> list[Job]:
-        """Better sites than the best."""
+    def _searches(self, worker: int) -> list[Job]:
+        """Better sites than those of one of the best choices, or from scratch, and a plan of what is found."""
         if not self.choices or "sites" in self.without:
             return []
-        best = min(self.choices, key=lambda choice: choice.objective)
+        best = sorted(self._comparable(), key=lambda choice: choice.objective)
         self.searched += 1
+        complete = Job("complete", (None, self.record.best_objective), phase="whole plan")
         if self.stale and self.searched % 2 == 0:
-            return [Job("sites", (None, FRESH_EFFORT, 0, 1, True))]
-        return [Job("sites", (best.sets, EFFORT))]
+            return [Job("sites", (FRESH_EFFORT, 0, 1, True)), Job("better_sites", (None, 0.0)), complete]
+        chosen = best[worker % len(best)]
+        if chosen.objective > best[0].objective + WORSE * abs(best[0].objective):
+            chosen = best[0]
+        return [Job("better_sites", (chosen.sets, EFFORT)), complete]
+
+    def _comparable(self) -> list[Choice]:
+        """Choices judged by the finest of the models in which any was."""
+        finest = max((choice.groups for choice in self.choices), default=0)
+        return [choice for choice in self.choices if choice.groups == finest]
 
     # what came of it ---------------------------------------------------------------------------
 
@@ -175,7 +167,7 @@ class Rounds:
 
         def give(worker: int) -> None:
             if not todo[worker] and any(job.name in LONG for _, job in doing.values()):
-                todo[worker].extend(self._later())
+                todo[worker].extend(self._searches(worker))
             if todo[worker] and not self.record.done:
                 job = todo[worker].popleft()
                 doing[self.pool.give(worker, job.name, *job.arguments, seconds=job.seconds)] = (worker, job)
@@ -183,16 +175,12 @@ class Rounds:
         before = self._least()
         for worker in range(len(todo)):
             give(worker)
-        own: dict[int, Choice] = {}
         for answer in self.pool.run():
             worker, job = doing[answer.job]
             if answer.kind in ("done", "failed"):
                 del doing[answer.job]
                 value = self._taken(job, answer)
-                if job.name == "complete" and not job.arguments and worker in own:
-                    self.completed.append(own[worker])
-                if job.name == "sites" and value:
-                    own[worker] = value[-1]
+                if job.name in SITES and value:
                     found[worker] += value
                     if long:
                         self._add(value)
@@ -203,16 +191,17 @@ class Rounds:
                 break
         for choices in found:
             self._add(choices)
-        self.stale = 0 if self._least() < before - 1e-9 * abs(before) else self.stale + 1
+        better = self._least() < (before - 1e-9 * abs(before) if np.isfinite(before) else before)
+        self.stale = 0 if better else self.stale + 1
 
     def _least(self) -> float:
         """Objective of the best sites in the merged model, million USD; infinite while there are none."""
-        return min((choice.objective for choice in self.choices), default=np.inf)
+        return min((choice.objective for choice in self._comparable()), default=np.inf)
 
     def _add(self, found: Sequence[Choice]) -> None:
         """Note sites that are not known yet."""
         for choice in found:
-            if all(choice.sets != known.sets for known in self.choices):
+            if all(choice.sets != known.sets or choice.groups != known.groups for known in self.choices):
                 self.choices.append(choice)
 
     def _taken(self, job: Job, answer: Answer) -> Any:
@@ -231,7 +220,7 @@ class Rounds:
             if np.isfinite(bound):
                 record.raise_bound(bound)
             record.log("end of branch and bound")
-        elif job.name != "sites" and value is not None:
+        elif job.name not in SITES and value is not None:
             record.accept(value, job.phase)
         return value
 

@@ -82,6 +82,11 @@ class SiteSearch:
         self.slack = 0.0
         self.iterations = 0
 
+    @property
+    def scale(self) -> float:
+        """Size of the objective, to which losses and gains are relative, million USD."""
+        return abs(self.root.objective if np.isfinite(self.root.objective) else self.best.objective)
+
     # steps -------------------------------------------------------------------------------------
 
     def relax(self) -> bool:
@@ -155,6 +160,7 @@ class SiteSearch:
         for c in self.contracts:
             self._hold(c, sets.get(c, ()))
         found = self._solve(method="ipm" if self.basis is None else "simplex")
+        self.sets, self.best = {}, Solution(Outcome.STOPPED)
         return found.outcome is Outcome.OPTIMAL and self._take(dict(sets), found, "sites of all contracts")
 
     def polish(self, tries: int = TRIES) -> bool:
@@ -169,12 +175,12 @@ class SiteSearch:
     def _attempt(self, move: Callable[[], bool]) -> bool:
         """Make a move, even to somewhat worse sites, and polish; only a better result is kept."""
         kept = dict(self.sets), self.best, self.basis
-        self.slack = WORSE * abs(self.root.objective)
+        self.slack = WORSE * self.scale
         moved = move()
         self.slack = 0.0
         if moved:
             self.polish()
-            if self.best.objective < kept[1].objective - BETTER * abs(self.root.objective):
+            if self.best.objective < kept[1].objective - BETTER * self.scale:
                 return True
         self.sets, self.best, self.basis = kept
         if self.sets:
@@ -265,7 +271,7 @@ class SiteSearch:
             while True:
                 for c in todo[:count]:
                     self._hold(c, picks[c])
-                dear = before.objective + count * LOSS * abs(self.root.objective)
+                dear = before.objective + count * LOSS * self.scale
                 found = self._solve(cut=min(dear, self._cut(BETTER)))
                 if found.outcome is Outcome.OPTIMAL or self.control.over:
                     break
@@ -342,7 +348,7 @@ class SiteSearch:
 
     def _cut(self, share: float) -> float:
         """Objective that a choice must beat to be better by a share."""
-        return self.best.objective + self.slack - share * abs(self.root.objective)
+        return self.best.objective + self.slack - share * self.scale
 
     def _take(self, sets: Sets, found: Solution, phase: str) -> bool:
         if not found.objective < self.best.objective + self.slack - 1e-9 * abs(found.objective):

@@ -18,14 +18,16 @@ from optimizer.highs import Control, Outcome, Program, Solution, Statuses
 from optimizer.horizon import Merged, carry_over, merge_groups, merge_periods
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
-from optimizer.relieve import relieve
+from optimizer.relieve import held_to, relieve
 from optimizer.rounding import RackDive
 from optimizer.settle import Settler
 from optimizer.shrink import Shrunk, shrink
 from optimizer.sites import Sets, SiteSearch
 
 GROUPS = 12
-"""Groups of periods of the merged model."""
+"""Groups of periods of the model in which sites are chosen from scratch."""
+FINE_GROUPS = 18
+"""Groups of periods of the model in which they are improved."""
 WHOLE = 1e-6
 """Distance from a whole number below which a value counts as one."""
 DEVEX = 1
@@ -46,12 +48,22 @@ class Choice:
         sets: sites by contract.
         objective: of the merged model, million USD to be minimised.
         lower, upper: bounds on yes-or-no columns of the model that the other decisions of the merged model leave; shape (columns,).
+        groups: of periods in the merged model; objectives are compared only where these are the same.
     """
 
     sets: Sets
     objective: float
     lower: Floats
     upper: Floats
+    groups: int = 0
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """A search over sites and its merged model."""
+
+    merged: Merged
+    search: SiteSearch
 
 
 @dataclass
@@ -74,60 +86,85 @@ class Station:
     seed: int = 0
     control: Control = field(default_factory=Control)
     tell: Callable[[str, Any], None] = lambda kind, value: None
-    _merged: Merged | None = None
-    _sites: SiteSearch | None = None
+    _searches: dict[int, Coarse] = field(default_factory=dict)
     _chosen: Choice | None = None
+    _completed: list[Choice] = field(default_factory=list)
 
     def relax(self) -> tuple[Solution, Statuses]:
         """The linear relaxation, with duals, and its basis."""
         program = Program(self.matrix, threads=self.threads, seed=self.seed)
         return program.solve(self.control, method="ipm"), program.statuses()
 
-    def sites(self, known: Sets | None, effort: float, part: int = 0, parts: int = 1, afresh: bool = False) -> list[Choice]:
-        """Better serving sites, by relaxations of the merged model.
+    def sites(self, effort: float, part: int = 0, parts: int = 1, afresh: bool = False) -> list[Choice]:
+        """Serving sites built from scratch, by relaxations of the coarse model.
 
         Args:
-            known: sites to start from; built from scratch, if not given.
-            effort: iterations of the simplex method, by row of the merged model.
+            effort: iterations of the simplex method, by row of the coarse model.
             part, parts: which of how many workers this is; they share the starts.
-            afresh: forget what is known and place all contracts anew, by chance.
+            afresh: place all contracts by chance.
 
         Returns:
             The best choice found, with the other decisions that go with it; empty when there is none or time is up.
         """
-        search = self._site_search()
-        if search is None:
+        coarse = self._coarse()
+        if coarse is None:
             return []
+        search = coarse.search
         before, limit = search.iterations, effort * search.matrix.shape[0]
         if afresh:
             search.restart()
-        elif known is None:
+        else:
             for start in islice(search.starts(), part, None, parts):
                 search.build(start)
                 if search.iterations - before > limit or self.control.over:
                     break
             if search.sets and limit:
                 search.polish()
-        elif known != search.sets:
-            search.start_from(known)
         if not search.sets and search.contracts:
             return []
-        while search.iterations - before < limit and search.contracts and search.sets and not self.control.over:
-            search.kick()
-        return [self._choice(search)]
+        self._kick(search, before + limit)
+        return [self._choice(coarse)]
 
-    def complete(self, choice: Choice | None = None) -> Floats | None:
+    def better_sites(self, known: Sets | None, effort: float) -> list[Choice]:
+        """Better serving sites than those known, by relaxations of the fine model.
+
+        Args:
+            known: the worker's own last ones, if not given.
+            effort: iterations of the simplex method, by row of the fine model.
+
+        Returns:
+            The best choice found, at least the one known as far as it can be held; empty when it can't, or time is up.
+        """
+        fine = self._search(FINE_GROUPS)
+        search = fine.search
+        before, limit = search.iterations, effort * search.matrix.shape[0]
+        if known is None:
+            if self._chosen is None:
+                return []
+            known = self._chosen.sets
+        if known != search.sets:
+            if not search.start_from(known):
+                relieved = relieve(search.matrix, known, self.control, self.seed)
+                if relieved is None or not search.start_from(relieved):
+                    return []
+            search.polish()
+        self._kick(search, before + limit)
+        return [self._choice(fine)]
+
+    def complete(self, choice: Choice | None = None, better_than: float = np.inf) -> Floats | None:
         """A whole plan from a choice of sites: the other yes-or-no decisions, then racks.
 
         Args:
             choice: the worker's own last one, if not given.
+            better_than: objective of a plan that is known; a choice that does not look better is left, as is one that was completed before.
 
         Returns:
             An exact solution; None when there is none near or time is up.
         """
         choice = choice or self._chosen
-        if choice is None:
+        if choice is None or choice.objective >= better_than or any(choice is done for done in self._completed):
             return None
+        self._completed.append(choice)
         begun = self._begun(choice)
         if begun is None:
             return None
@@ -191,33 +228,42 @@ class Station:
         if found is not None:
             self.tell("solution", found)
 
-    def _site_search(self) -> SiteSearch | None:
-        """The search over sites in the merged model, made once."""
-        if self._sites is None:
-            self._merged = merge_periods(
-                self.matrix,
-                merge_groups(self.instance, self.instance.T if "merged periods" in self.without else min(GROUPS, self.instance.T)),
-            )
-            search = SiteSearch(self.instance, self._merged.matrix, self.control, self.seed, partial(self.tell, "phase"))
-            if not search.relax():
-                return None
-            self._sites = search
-        self._sites.control = self.control
-        return self._sites
+    def _kick(self, search: SiteSearch, limit: float) -> None:
+        """Go on until the search has made so many iterations."""
+        while search.iterations < limit and search.contracts and search.sets and not self.control.over:
+            search.kick()
 
-    def _choice(self, search: SiteSearch) -> Choice:
+    def _coarse(self) -> Coarse | None:
+        """The search over sites from scratch, with its relaxation; None when that has no solution."""
+        made = self._search(GROUPS)
+        if made.search.root.outcome is not Outcome.OPTIMAL and not made.search.relax():
+            return None
+        return made
+
+    def _search(self, groups: int) -> Coarse:
+        """A search over sites on merged periods, made once."""
+        count = self.instance.T if "merged periods" in self.without else min(groups, self.instance.T)
+        if count not in self._searches:
+            merged = merge_periods(self.matrix, merge_groups(self.instance, count))
+            search = SiteSearch(self.instance, merged.matrix, self.control, self.seed)
+            self._searches[count] = Coarse(merged, search)
+        made = self._searches[count]
+        made.search.control, made.search.log = self.control, partial(self.tell, "phase")
+        return made
+
+    def _choice(self, coarse: Coarse) -> Choice:
         """The best sites with the other decisions that the merged model takes with them."""
-        assert self._merged is not None
-        if self._chosen is not None and self._chosen.sets == search.sets:
+        search, merged = coarse.search, coarse.merged
+        if self._chosen is not None and self._chosen.sets == search.sets and self._chosen.groups == len(merged.groups):
             return self._chosen
         search.hold_best()
         program = search.program
         before = program.lower.copy(), program.upper.copy()
-        settled = self._settled(self._merged.matrix, program, search.best, lambda phase: None)
+        settled = self._settled(merged.matrix, program, search.best, lambda phase: None)
         objective = search.best.objective if settled is None else settled.objective
-        lower, upper = carry_over(self.matrix, self._merged, program.lower, program.upper)
+        lower, upper = carry_over(self.matrix, merged, program.lower, program.upper)
         program.bound(np.arange(len(before[0])), *before)
-        self._chosen = Choice(dict(search.sets), objective, lower, upper)
+        self._chosen = Choice(dict(search.sets), objective, lower, upper, len(merged.groups))
         return self._chosen
 
     def _settled(self, matrix: Matrix, program: Program, found: Solution, log: Callable[[str], None]) -> Solution | None:
@@ -238,21 +284,11 @@ class Station:
     def _widened(self, choice: Choice) -> Iterator[tuple[Floats, Floats]]:
         """Bounds of the model: as chosen; with only the sites as chosen; without those too many; with only other sites ruled out."""
         yield choice.lower, choice.upper
-        yield self._held(choice.sets)
-        relieved = relieve(self.matrix, choice.sets, self._held, self.control, self.seed)
+        yield held_to(self.matrix, choice.sets)
+        relieved = relieve(self.matrix, choice.sets, self.control, self.seed)
         if relieved is not None:
-            yield self._held(relieved)
-        yield self.matrix.lower, self._held(choice.sets)[1]
-
-    def _held(self, sets: Sets) -> tuple[Floats, Floats]:
-        """Bounds of the model with contracts held to their sites."""
-        first, index = self.matrix.columns["serve"]
-        serve = np.arange(first, first + len(index))
-        served = np.array([float(s in sets[c]) if c in sets else -1.0 for c, s in index])
-        low, high = self.matrix.lower.copy(), self.matrix.upper.copy()
-        high[serve] = np.where(served == 0.0, low[serve], high[serve])
-        low[serve] = np.where(served == 1.0, high[serve], low[serve])
-        return low, high
+            yield held_to(self.matrix, relieved)
+        yield self.matrix.lower, held_to(self.matrix, choice.sets)[1]
 
     def _racks(self, rest: Shrunk, program: Program, settled: Solution) -> Floats | None:
         """Whole racks by a dive, then exact; what the dive leaves open is searched by HiGHS."""

@@ -356,7 +356,7 @@ class _Repair:
                         record.accept(x, "other sites")
             if record.done or (first and record.best is not None):
                 break
-            todo = station.sites(known, EFFORT) or station.sites(None, EFFORT)
+            todo = station.better_sites(known, EFFORT) or station.sites(EFFORT)
             if not todo:
                 break
             known = todo[-1].sets
