@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Any
@@ -64,8 +65,9 @@ class Worker:
             [sys.executable, "-c", "from optimizer.workers import main; main()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path}, start_new_session=True,
         )  # fmt: skip
-        for task in (self._write, self._listen):
-            threading.Thread(target=task, daemon=True).start()
+        self.threads = [threading.Thread(target=task, daemon=True) for task in (self._write, self._listen)]
+        for thread in self.threads:
+            thread.start()
 
     def tell(self, message: bytes) -> None:
         """Send a pickled message, in turn."""
@@ -76,20 +78,21 @@ class Worker:
         self.process.kill()
         self.process.wait()
         self.tell(b"")
+        for thread in self.threads:
+            thread.join()
 
     def _write(self) -> None:
         assert self.process.stdin is not None
-        while message := self.outbox.get():
-            try:
-                self.process.stdin.write(message)
-                self.process.stdin.flush()
-            except (OSError, ValueError):
-                return
+        with suppress(OSError), self.process.stdin as target:  # the process may end with part of a message still to be flushed
+            while message := self.outbox.get():
+                target.write(message)
+                target.flush()
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        for message in _messages(self.process.stdout):
-            self.answers.put(Answer(self.number, *message))
+        with self.process.stdout as source:
+            for message in _messages(source):
+                self.answers.put(Answer(self.number, *message))
         self.process.wait()
         self.answers.put(Answer(self.number, 0, "ended", "the worker has ended"))
 

@@ -1,0 +1,347 @@
+"""The search of large models, on small ones whose optimum HiGHS alone finds: its parts, its workers, and what it leaves out."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.dataset import Dataset
+from models.plan import PLAN_COLUMNS, Plan
+from optimizer import plan, search
+from optimizer.exact import YES_OR_NO, columns_of
+from optimizer.formulation import formulate
+from optimizer.highs import Control, Outcome, Program, Solution
+from optimizer.horizon import merge_groups, merge_periods
+from optimizer.instance import Floats, Instance
+from optimizer.matrix import Matrix, compile_matrix
+from optimizer.relieve import held_to, relieve
+from optimizer.rounding import RackDive
+from optimizer.settle import Settler
+from optimizer.shrink import shrink
+from optimizer.sites import Sets, SiteSearch
+from optimizer.station import Station
+from optimizer.workers import Pool
+from tests.generator import random_dataset
+from tests.optimizer.solved import SEEDS, random_solution
+
+SOME = tuple(SEEDS)[:6]
+MILLION = 1e6
+
+
+@cache
+def model(seed: int) -> tuple[Instance, Matrix]:
+    instance = Instance(random_dataset(seed))
+    return instance, compile_matrix(formulate(instance))
+
+
+def relaxed(matrix: Matrix, lower: Floats, upper: Floats) -> Solution:
+    program = Program(matrix, threads=1)
+    program.bound(np.arange(matrix.shape[1]), lower, upper)
+    return program.solve(Control(), method="simplex")
+
+
+def drawn_sets(instance: Instance, random: np.random.Generator) -> Sets:
+    """Any sites for every contract with a choice."""
+    contracts = {c for c, _ in instance.choice_pairs}
+    return {c: tuple(s for s in instance.sites_of_choice(c) if random.random() < 0.6) for c in sorted(contracts)}
+
+
+# shrink --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SOME)
+def test_the_rest_of_a_model_has_the_same_optimum(seed: int) -> None:
+    """With no sites held, with some, and with yes-or-no decisions fixed by chance."""
+    instance, matrix = model(seed)
+    random = np.random.default_rng(seed)
+    decided = columns_of(matrix, YES_OR_NO)
+    cases = [(matrix.lower, matrix.upper), *(held_to(matrix, drawn_sets(instance, random)) for _ in range(3))]
+    for share in (0.3, 0.7):
+        lower, upper = matrix.lower.copy(), matrix.upper.copy()
+        off = decided[random.random(len(decided)) < share]
+        upper[off] = lower[off]
+        cases.append((lower, upper))
+    compared = 0
+    for lower, upper in cases:
+        rest = shrink(matrix, lower, upper)
+        whole, small = relaxed(matrix, lower, upper), relaxed(rest.matrix, rest.matrix.lower, rest.matrix.upper)
+        assert small.outcome is whole.outcome
+        if small.x is not None:
+            assert small.objective == pytest.approx(whole.objective, rel=1e-7, abs=1e-7)
+            x = rest.whole(small.x)
+            assert matrix.violation(x) <= 1e-6
+            assert matrix.cost @ x + matrix.offset == pytest.approx(small.objective, rel=1e-7, abs=1e-7)
+            compared += 1
+    assert compared
+
+
+def test_a_model_shrinks_where_sites_are_ruled_out() -> None:
+    instance, matrix = model(SOME[0])
+    none: Sets = {c: () for c, _ in instance.choice_pairs}
+    assert none
+    rest = shrink(matrix, *held_to(matrix, none))
+    assert rest.matrix.a.nnz < shrink(matrix, matrix.lower, matrix.upper).matrix.a.nnz < matrix.a.nnz
+    kept = sum(len(index) for _, index in rest.matrix.columns.values())
+    assert kept == rest.matrix.shape[1] == len(rest.columns)
+    assert sum(len(index) for _, index in rest.matrix.rows.values()) == rest.matrix.shape[0]
+    names = matrix.column_names()
+    assert rest.matrix.column_names() == [names[j] for j in rest.columns]
+
+
+# sites that can't be held --------------------------------------------------------------------------
+
+
+def as_many_as_allowed(instance: Instance, random: np.random.Generator) -> Sets:
+    """For every contract, as many sites as its distances and its largest number of sites allow."""
+    sets: Sets = {}
+    for c in sorted({c for c, _ in instance.choice_pairs}):
+        chosen: list[str] = []
+        for s in random.permutation(instance.sites_of_choice(c)).tolist():
+            if not any(s in clique and set(clique) & set(chosen) for clique in instance.cliques_of(c)):
+                chosen.append(s)
+        sets[c] = tuple(chosen[: instance.contract_rows[c].max_sites])
+    return sets
+
+
+def test_sites_that_are_too_many_are_dropped_until_the_rest_holds() -> None:
+    """Either nothing helps, or what is left can be held and is part of what was given."""
+    relieved, random = 0, np.random.default_rng(5)
+    for seed in itertools.chain(SEEDS, SEEDS):
+        instance, matrix = model(seed)
+        given = as_many_as_allowed(instance, random)
+        if not given or relaxed(matrix, *held_to(matrix, given)).outcome is Outcome.OPTIMAL:
+            continue
+        left = relieve(matrix, given, Control())
+        if left is not None:
+            relieved += 1
+            assert left.keys() == given.keys()
+            assert all(set(left[c]) <= set(given[c]) for c in given)
+            assert left != given
+            assert relaxed(matrix, *held_to(matrix, left)).outcome is Outcome.OPTIMAL
+        if relieved == 4:
+            break
+    assert relieved
+
+
+# proofs of infeasibility ---------------------------------------------------------------------------
+
+
+def test_a_proof_of_infeasibility_holds() -> None:
+    """Racks of all pairs at their most: the weighted rows need more than the bounds allow."""
+    proven = 0
+    for seed in itertools.islice(SEEDS, 12):
+        _, matrix = model(seed)
+        program = Program(matrix, threads=1)
+        if program.solve(Control(), method="simplex").outcome is not Outcome.OPTIMAL:
+            continue
+        columns = np.arange(matrix.of("in_service").start, matrix.of("in_service").stop)
+        program.bound(columns, matrix.upper[columns], matrix.upper[columns])
+        if program.solve(Control(), method="simplex").outcome is not Outcome.INFEASIBLE:
+            continue
+        proof = program.infeasibility()
+        if proof is None:
+            continue
+        proven += 1
+        most = np.maximum(proof.columns * program.lower, proof.columns * program.upper).sum()
+        free = np.maximum(proof.columns * matrix.lower, proof.columns * matrix.upper).sum()
+        assert proof.missing > 0
+        assert free - most >= proof.missing - 1e-6, "without those bounds the model has a solution, so the proof must fall"
+    assert proven
+
+
+# racks ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SOME)
+def test_a_dive_ends_with_whole_racks(seed: int) -> None:
+    instance, matrix = model(seed)
+    program = Program(matrix, threads=1)
+    found = program.solve(Control(), method="simplex")
+    settled = Settler(instance, matrix, program, found, Control(), lambda phase: None).run()
+    assert settled is not None
+    dive = RackDive(instance, matrix, program, settled, Control())
+    result = dive.run()
+    assert result is not None
+    assert result.x is not None
+    assert matrix.violation(result.x) <= 1e-6
+    assert result.objective >= settled.objective - 1e-6
+    for family in ("installed", "in_service"):
+        for pair, columns in dive.columns[family].items():
+            values = result.x[[column for column, _ in columns]]
+            if pair not in dive.left:
+                np.testing.assert_allclose(values, np.round(values), atol=1e-6)
+
+
+# merged periods ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SOME)
+def test_a_group_for_each_period_is_the_model_itself(seed: int) -> None:
+    instance, matrix = model(seed)
+    merged = merge_periods(matrix, merge_groups(instance, instance.T))
+    assert [len(group) for group in merged.groups] == [1] * instance.T
+    whole, same = relaxed(matrix, matrix.lower, matrix.upper), relaxed(merged.matrix, merged.matrix.lower, merged.matrix.upper)
+    assert same.objective == pytest.approx(whole.objective, rel=1e-7)
+
+
+# the whole search ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def all_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model counts as large."""
+    monkeypatch.setattr(search, "SMALL", 0)
+
+
+def optimum(seed: int) -> float:
+    return -random_solution(seed).objective * MILLION
+
+
+@pytest.mark.parametrize(("seed", "threads"), list(zip(SOME, itertools.cycle((1, 2)), strict=False)))
+@pytest.mark.usefixtures("all_large")
+def test_the_search_of_large_models_ends_with_the_optimum(seed: int, threads: int) -> None:
+    made = plan(random_dataset(seed), gap=0, threads=threads, time_limit=120)
+    assert made.summary.npv_usd == pytest.approx(optimum(seed), rel=1e-6)
+    assert made.summary.audit is not None
+    assert made.summary.audit.passed
+    assert made.summary.gap is not None
+    assert made.summary.gap <= 1e-6
+
+
+@pytest.fixture(scope="module")
+def middle() -> Dataset:
+    """A dataset large enough for sites to be searched and racks to be made whole."""
+    return random_dataset(3, sites=6, periods=8, contracts=5)
+
+
+@pytest.mark.usefixtures("all_large")
+def test_the_same_seed_and_workers_take_the_same_way(middle: Dataset) -> None:
+    first, second = (plan(middle, gap=0.02, threads=2, time_limit=120, seed=3) for _ in range(2))
+    for name in PLAN_COLUMNS:
+        if name != "events":
+            pd.testing.assert_frame_equal(first[name], second[name], check_exact=True)
+
+
+@pytest.mark.parametrize("ingredient", list(search.INGREDIENTS))
+@pytest.mark.usefixtures("all_large")
+def test_without_any_ingredient_there_is_a_plan_within_its_bound(ingredient: str, middle: Dataset) -> None:
+    made = plan(middle, gap=0.05, threads=2, time_limit=20, without=frozenset({ingredient}))
+    s = made.summary
+    assert s.audit is not None
+    assert s.audit.passed
+    assert s.npv_usd is not None
+    assert s.bound_usd is not None
+    assert s.npv_usd <= s.bound_usd + 1e-6 * abs(s.bound_usd)
+
+
+def test_an_unknown_ingredient_is_refused(middle: Dataset) -> None:
+    with pytest.raises(ValueError, match="no such ingredient: salt; there are sites, "):
+        plan(middle, gap=0.05, threads=1, time_limit=20, without=frozenset({"salt"}))
+
+
+@pytest.mark.usefixtures("all_large")
+def test_every_better_plan_is_kept_as_it_comes(middle: Dataset) -> None:
+    kept: list[Plan] = []
+    made = plan(middle, gap=0.01, threads=2, time_limit=30, keep=kept.append)
+    values = [p.summary.npv_usd or 0.0 for p in kept]
+    assert values
+    assert values == sorted(values)
+    assert made.summary.npv_usd is not None
+    assert values[-1] <= made.summary.npv_usd + 1e-6 * abs(made.summary.npv_usd)
+
+
+# workers -------------------------------------------------------------------------------------------
+
+
+def test_a_worker_that_dies_is_replaced_and_its_job_failed() -> None:
+    instance, matrix = model(SOME[0])
+    with Pool(instance, matrix, 2, 0, Control()) as pool:
+        killed = pool.workers[0].process.pid
+        os.kill(killed, signal.SIGKILL)
+        jobs = [pool.give(0, "relax"), pool.give(1, "relax")]
+        ended = {answer.job: answer for answer in pool.run() if answer.kind in ("done", "failed")}
+        assert ended[jobs[0]].kind == "failed"
+        assert "the worker has ended" in ended[jobs[0]].value
+        assert ended[jobs[1]].kind == "done"
+        assert pool.workers[0].process.pid != killed
+        again = pool.give(0, "relax")
+        (answer,) = [answer for answer in pool.run() if answer.kind in ("done", "failed")]
+        assert (answer.job, answer.kind) == (again, "done")
+        assert answer.value[0].objective == pytest.approx(ended[jobs[1]].value[0].objective, rel=1e-9)
+        processes = [worker.process for worker in pool.workers]
+    assert all(process.poll() is not None for process in processes)
+
+
+def test_a_job_that_raises_is_said_to_have_failed() -> None:
+    instance, matrix = model(SOME[0])
+    with Pool(instance, matrix, 1, 0, Control()) as pool:
+        pool.give(0, "racks_near", None, 1.0, 1.0)
+        (answer,) = list(pool.run())
+    assert answer.kind == "failed"
+    assert "TypeError" in answer.value
+
+
+@pytest.mark.usefixtures("all_large")
+def test_a_search_whose_workers_die_still_ends_with_the_optimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first job of the first worker is killed; another process takes over."""
+    give = Pool.give
+    killed: list[int] = []
+
+    def given(self: Pool, number: int, name: str, *arguments: object, seconds: float = float("inf")) -> int:
+        if not killed:
+            killed.append(self.workers[number].process.pid)
+            os.kill(killed[0], signal.SIGKILL)
+        return give(self, number, name, *arguments, seconds=seconds)
+
+    monkeypatch.setattr(Pool, "give", given)
+    made = plan(random_dataset(SOME[1]), gap=0, threads=1, time_limit=120)
+    assert killed
+    assert made.summary.npv_usd == pytest.approx(optimum(SOME[1]), rel=1e-6)
+
+
+# sites ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SOME)
+def test_sites_found_can_be_held_and_are_worth_what_is_said(seed: int) -> None:
+    instance, matrix = model(seed)
+    found = SiteSearch(instance, matrix, Control(), seed)
+    assert found.relax()
+    for start in found.starts():
+        found.build(start)
+    if not found.contracts:
+        pytest.skip("no contract has a choice of sites")
+    found.polish()
+    for _ in range(3):
+        found.kick()
+    held = relaxed(matrix, *held_to(matrix, found.sets))
+    assert held.outcome is Outcome.OPTIMAL
+    assert held.objective == pytest.approx(found.best.objective, rel=1e-6)
+    assert held.objective >= found.root.objective - 1e-6 * abs(found.root.objective)
+
+
+def test_a_station_completes_a_choice_once() -> None:
+    instance, matrix = model(SOME[2])
+    station = Station(instance, matrix)
+    (choice,) = station.sites(1.0)
+    x = station.complete()
+    assert x is not None
+    assert matrix.violation(x) <= 1e-6
+    assert station.complete() is None
+    assert Station(instance, matrix).complete(choice, better_than=choice.objective) is None
+
+
+def test_workers_start_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers start wherever the search is started from."""
+    instance, matrix = model(SOME[0])
+    monkeypatch.chdir(tmp_path)
+    with Pool(instance, matrix, 1, 0, Control()) as pool:
+        pool.give(0, "relax")
+        assert [answer.kind for answer in pool.run()] == ["done"]
