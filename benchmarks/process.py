@@ -20,7 +20,7 @@ from benchmarks.machine import ROOT, code, machine, versions
 from benchmarks.measures import gap_of
 from benchmarks.one_run import arguments_of
 from benchmarks.runs import Result, Run
-from benchmarks.whatif_runs import CHANGES
+from benchmarks.whatif_runs import CHANGES, PLAN_SECONDS
 
 SPARE_SECONDS, SPARE_SHARE = 180.0, 0.5
 """Beyond its budget, what a run may take to make or load its dataset, to end its search and to audit."""
@@ -30,8 +30,9 @@ LOOK = 0.25
 
 def outer_deadline(run: Run) -> float:
     """Seconds after which a run counts as hanging."""
-    searches = 1 + 2 * CHANGES if run.peer == "whatif" else 1
-    return searches * run.budget * (1 + SPARE_SHARE) + SPARE_SECONDS
+    whatif = run.peer == "whatif"
+    search = max(run.budget, PLAN_SECONDS) + 2 * CHANGES * run.budget if whatif else run.budget
+    return search * (1 + SPARE_SHARE) + SPARE_SECONDS
 
 
 def command_of(run: Run) -> list[str]:

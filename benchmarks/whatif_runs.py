@@ -15,6 +15,8 @@ CHANGES = 8
 """Changes answered in one run; the types follow each other, run after run by its seed."""
 GAP = 0.01
 """Gap of plans and answers."""
+PLAN_SECONDS, PLAN_SHARE = 300.0, 0.9
+"""Most time for the plan that changes are asked of, and its gap as a share of that of answers: a planner asks of a plan at hand."""
 TRIES = 20
 """Draws of a change until one gives a sound dataset."""
 
@@ -29,7 +31,7 @@ def by_whatif(run: Run, dataset: Dataset, recorder: Recorder) -> Found:
 
     began = time.monotonic()
     planner = Planner(dataset, threads=run.threads, seed=run.seed)
-    plan = planner.plan(gap=run.gap, time_limit=run.budget)
+    plan = planner.plan(gap=PLAN_SHARE * run.gap, time_limit=max(PLAN_SECONDS, run.budget))
     recorder.at(plan.summary.npv_usd, plan.summary.bound_usd, last=True)
     planned = time.monotonic() - began
     began = time.monotonic()

@@ -44,6 +44,11 @@ class Shrunk:
         return found
 
 
+def unshrunk(matrix: Matrix) -> Shrunk:
+    """All of a model."""
+    return Shrunk(matrix, np.arange(matrix.shape[1]), np.zeros(matrix.shape[1]))
+
+
 def shrink(matrix: Matrix, lower: Floats, upper: Floats) -> Shrunk:
     """Leave out columns that are fixed, or that a row fixes, and rows that no solution can break.
 

@@ -36,8 +36,8 @@ AROUND = ((1.0, False), (3.0, True))
 """Racks that a dive left are searched for within so many of the relaxation: those alone, then all of their sites."""
 LEFT_SECONDS = 30.0
 """Most time for either."""
-NEAR_GAP = 3e-4
-"""Relative gap at which a search in a neighbourhood ends."""
+NEAR_GAP, LEFT_GAP = 3e-4, 1e-3
+"""Relative gaps at which a search in a neighbourhood ends: around a plan, and for the racks that a dive left."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Station:
             An exact solution; None when there is none near or time is up.
         """
         choice = choice or self._chosen
-        if choice is None or choice.objective >= better_than or any(choice is done for done in self._completed):
+        if choice is None or choice.objective >= better_than < np.inf or any(choice is done for done in self._completed):
             return None
         self._completed.append(choice)
         begun = self._begun(choice)
@@ -173,7 +173,7 @@ class Station:
         if settled is None:
             return None
         self.tell("phase", "yes or no settled")
-        return self._racks(rest, program, settled)
+        return self.racks(rest, program, settled)
 
     def racks_near(self, x: Floats, around: float, seconds: float) -> Floats | None:
         """Better racks around those of a plan, by HiGHS; all yes-or-no decisions stay fixed.
@@ -290,8 +290,14 @@ class Station:
             yield held_to(self.matrix, relieved)
         yield self.matrix.lower, held_to(self.matrix, choice.sets)[1]
 
-    def _racks(self, rest: Shrunk, program: Program, settled: Solution) -> Floats | None:
-        """Whole racks by a dive, then exact; what the dive leaves open is searched by HiGHS."""
+    def racks(self, rest: Shrunk, program: Program, settled: Solution) -> Floats | None:
+        """Whole racks by a dive, then exact; what the dive leaves open is searched by HiGHS.
+
+        Args:
+            rest: what is left of the model.
+            program: its relaxation, warm, with every yes-or-no decision fixed.
+            settled: its solution.
+        """
         lower, upper = program.lower.copy(), program.upper.copy()
         dive = RackDive(self.instance, rest.matrix, program, settled, self.control)
         if "rack dive" in self.without:
@@ -304,16 +310,18 @@ class Station:
                 return exact(self.matrix, rest.whole(whole.x), self.threads, self.seed)
         for around, everything in AROUND:
             low, high = dive.loose(lower, upper, around, everything)
-            found = self._near(rest.whole(low), rest.whole(high), min(LEFT_SECONDS, self.control.remaining / 2), None)
+            found = self._near(rest.whole(low), rest.whole(high), min(LEFT_SECONDS, self.control.remaining / 2), None, LEFT_GAP)
             if found is not None:
                 return found
         return None
 
-    def _near(self, lower: Floats, upper: Floats, seconds: float, start: Floats | None, solutions: int | None = None) -> Floats | None:
+    def _near(
+        self, lower: Floats, upper: Floats, seconds: float, start: Floats | None, gap: float = NEAR_GAP, solutions: int | None = None
+    ) -> Floats | None:
         """HiGHS on a restriction of the model; ``solutions`` after which it ends, if given."""
         rest = shrink(self.matrix, lower, upper)
         program = Program(rest.matrix, integer=True, threads=self.threads, seed=self.seed)
-        program.option("mip_rel_gap", NEAR_GAP)
+        program.option("mip_rel_gap", gap)
         if solutions is not None:
             program.option("mip_max_improving_sols", solutions)
         found = program.solve(self.control.until(seconds), start=None if start is None else start[rest.columns])

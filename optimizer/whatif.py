@@ -29,12 +29,14 @@ from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix, compile_matrix
 from optimizer.planner import CONFLICT_SECONDS, InfeasibleError, NoPlanError, Planning, Progress, plan
 from optimizer.record import Event, Record
-from optimizer.rounding import RackDive
+from optimizer.relieve import held_to
 from optimizer.search import SMALL, search
+from optimizer.settle import Settler
+from optimizer.shrink import unshrunk
 from optimizer.station import Choice, Station
 from optimizer.warm import Warm, carried_duals
 
-PATIENCE = 4000
+PATIENCE = 6000
 """Iterations of the simplex method from the old basis, after which the interior-point method is faster."""
 SLACK = 2e-3
 """Relative gap by which a repaired plan may be worse proven than the old one when the search ends."""
@@ -317,49 +319,57 @@ class _Repair:
             record.offer(found.x, "decisions as they were")
 
     def _other_racks(self, record: Record, x: Floats) -> None:
-        """The old plan's yes-or-no decisions with other racks."""
-        found = self.planner.loose.solve(self.control, record.matrix, *held(record.matrix, x, YES_OR_NO), method="ipm", iterations=PATIENCE)
+        """The old plan's yes-or-no decisions with other racks; those of new contracts are taken."""
+        matrix = record.matrix
+        lower, upper = held(matrix, x, YES_OR_NO)
+        for name in ("sign", "serve"):
+            first, index = matrix.columns[name]
+            new = np.array([first + i for i, key in enumerate(index) if key[0] not in self._known], dtype=np.intp)
+            lower[new], upper[new] = matrix.lower[new], matrix.upper[new]
+        found = self.planner.loose.solve(self.control, matrix, lower, upper, method="ipm", iterations=PATIENCE)
         program = self.planner.loose.program
         if found.outcome is not Outcome.OPTIMAL or program is None:
             return
-        if record.best is not None and found.objective > record.best_objective:
+        settled = Settler(record.instance, matrix, program, found, self.control, lambda phase: None).run()
+        if settled is None or settled.objective > record.best_objective:
             return
-        dive = RackDive(record.instance, record.matrix, program, found, self.control)
-        whole = dive.run()
-        if whole is not None and whole.x is not None and not dive.left:
-            record.offer(whole.x, "other racks")
+        whole = self._station(record).racks(unshrunk(matrix), program, settled)
+        if whole is not None:
+            record.accept(whole, "other racks")
+
+    @property
+    def _known(self) -> set[str]:
+        """Contracts that the old plan knew."""
+        return set(self.planner.instance.contract_rows)
+
+    def _station(self, record: Record) -> Station:
+        return Station(
+            record.instance, record.matrix, seed=record.seed, control=self.control, tell=lambda kind, value: record.log(str(value))
+        )
 
     def _other_sites(self, record: Record, decisions: Decisions, first: bool = False) -> None:
         """Sites searched on from those of the old plan; only until there is a plan, if ``first``."""
-        matrix = record.matrix
-        station = Station(record.instance, matrix, seed=record.seed, control=self.control, tell=lambda kind, value: record.log(str(value)))
+        matrix, station = record.matrix, self._station(record)
         sets: dict[str, list[str]] = {}
         for c, s in record.instance.choice_pairs:
-            sets.setdefault(c, [])
-            if any(key[:2] == (c, s) for key in decisions.deliveries):
-                sets[c].append(s)
+            if c in self._known:
+                sets.setdefault(c, [])
+                if any(key[:2] == (c, s) for key in decisions.deliveries):
+                    sets[c].append(s)
         known = {c: tuple(sites) for c, sites in sets.items()}
-        upper = matrix.upper.copy()
-        begin, index = matrix.columns["serve"]
-        for i, (c, s) in enumerate(index):
-            if s not in sets.get(c, [s]):
-                upper[begin + i] = matrix.lower[begin + i]
-        old = Choice(known, np.inf, matrix.lower, upper)
-        done: list[dict[str, tuple[str, ...]]] = []
-        todo = [old]
+        choices = [Choice(known, np.inf, *held_to(matrix, known))]
         while not record.done:
-            for choice in todo:
-                if choice.sets not in done:
-                    done.append(choice.sets)
-                    x = station.complete(choice)
-                    if x is not None:
-                        record.accept(x, "other sites")
+            for choice in choices:
+                x = station.complete(choice, record.best_objective)
+                if x is not None:
+                    record.accept(x, "other sites")
             if record.done or (first and record.best is not None):
                 break
-            todo = station.better_sites(known, EFFORT) or station.sites(EFFORT)
-            if not todo:
+            everything = {c: known.get(c, ()) for c, _ in record.instance.choice_pairs}
+            choices = station.better_sites(everything, EFFORT) or station.sites(EFFORT)
+            if not choices:
                 break
-            known = todo[-1].sets
+            known = choices[-1].sets
 
     def _report(self, event: Event) -> None:
         if self.progress is not None:
