@@ -1,4 +1,4 @@
-"""Reading and writing datasets: a folder of CSV files, an Excel workbook, or one JSON file."""
+"""Reading and writing datasets: a folder of CSV files, the same as a zip file, an Excel workbook, or one JSON file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from models.checks import RawDataset
 from models.dataset import Dataset
 from models.faults import DatasetError, Fault, InputError, closest
+from models.files.archive import parse_archive
 from models.files.atomic import storage, write_bytes, write_folder
 from models.files.csv_folder import FILES, file_fault, folder_files, ignored, load_file, read_folder
 from models.files.json_file import json_bytes, parse_json, raw_from_plain
@@ -16,7 +17,8 @@ from models.files.workbook import parse_workbook, workbook_bytes
 
 FORMATS = ("csv", "xlsx", "json")
 _NOT_FOLDERS = (".csv", ".toml", ".txt", ".xls", ".xlsm", ".ods", ".zip", ".parquet")
-_READABLE = "a folder with dataset.toml and CSV files, a workbook (.xlsx), or a JSON file (.json)"
+_READABLE = "a folder with dataset.toml and CSV files, the same as a zip file (.zip), a workbook (.xlsx), or a JSON file (.json)"
+_READERS: dict[str, Callable[[str, bytes], RawDataset | Fault]] = {".xlsx": parse_workbook, ".json": parse_json, ".zip": parse_archive}
 
 
 def read_dataset(path: str | os.PathLike[str]) -> Dataset:
@@ -38,14 +40,29 @@ def _read_raw(path: Path) -> RawDataset | Fault:
         folder = path.absolute().parent
         near = closest(path.name, os.listdir(folder)) if os.path.isdir(folder) and os.access(folder, os.R_OK) else ""
         return file_fault(str(path), "does not exist", "missing_file", "" if near else _READABLE, suggestion=near)
-    readers: dict[str, Callable[[str, bytes], RawDataset | Fault]] = {".xlsx": parse_workbook, ".json": parse_json}
-    reader = readers.get(path.suffix.lower())
+    reader = _READERS.get(path.suffix.lower())
     if reader is None:
         inside = path.name == "dataset.toml" or path.suffix == ".csv"
         hint = f"the folder {path.absolute().parent.name}, not a file in it" if inside else _READABLE
         return file_fault(str(path), "is not a dataset", "unknown_format", hint)
     data = load_file(path, str(path))
     return data if isinstance(data, Fault) else reader(str(path), data)
+
+
+def from_bytes(label: str, data: bytes, ending: str) -> Dataset:
+    """A checked dataset from the bytes of a file.
+
+    Args:
+        label: what faults call the file.
+        ending: ``.xlsx``, ``.json`` or ``.zip``.
+
+    Raises:
+        DatasetError: with every fault found.
+    """
+    raw = _READERS[ending](label, data)
+    if isinstance(raw, Fault):
+        raise DatasetError([raw])
+    return Dataset.check(raw)
 
 
 def from_plain(document: object) -> Dataset:
@@ -105,4 +122,4 @@ def _notes_of(folder: Path) -> dict[str, bytes]:
         return {n: (folder / n).read_bytes() for n in names if n not in FILES}
 
 
-__all__ = ["FORMATS", "from_plain", "read_dataset", "write_dataset"]
+__all__ = ["FORMATS", "from_bytes", "from_plain", "read_dataset", "write_dataset"]
