@@ -1,0 +1,124 @@
+"""Events of runs as they come: kept in memory while a run goes on, read from the store afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from api.metrics import STREAMS
+
+HEARTBEAT = 15.0
+"""Seconds after which a stream without events says that it is still there."""
+REMEMBERED = 10_000
+"""Runs of which the number of the last event is kept, so that a stream that is about to wait sees that it was told."""
+FINAL = "end"
+"""Kind of the last event of a run."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event of a run.
+
+    Attributes:
+        number: from 1, without gaps.
+        kind: ``state``, ``progress``, ``incumbent`` or ``end``.
+        at: UTC, ISO 8601.
+        payload: plain values.
+    """
+
+    number: int
+    kind: str
+    at: str
+    payload: dict[str, Any]
+
+    @property
+    def text(self) -> bytes:
+        """As a server-sent event."""
+        data = json.dumps({"at": self.at, **self.payload}, allow_nan=False, separators=(",", ":"))
+        return f"id: {self.number}\nevent: {self.kind}\ndata: {data}\n\n".encode()
+
+
+class Broadcast:
+    """Tells every open stream of a run what happens; lives in the event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._live: dict[str, list[Event]] = {}
+        self._last: dict[str, int] = {}
+        self._closed = False
+
+    def publish(self, run_id: str, event: Event) -> None:
+        """Tell an event."""
+        self._live.setdefault(run_id, []).append(event)
+        self._last.pop(run_id, None)
+        self._last[run_id] = event.number
+        if len(self._last) > REMEMBERED:
+            del self._last[next(iter(self._last))]
+        if event.kind == FINAL:
+            self._live.pop(run_id)
+        self._wake(run_id)
+
+    def close(self) -> None:
+        """End every stream."""
+        self._closed = True
+        for run_id in list(self._waiting):
+            self._wake(run_id)
+
+    def live(self, run_id: str, after: int) -> list[Event] | None:
+        """Events after a number, if memory has all of them."""
+        known = self._live.get(run_id)
+        if not known or known[0].number > after + 1:
+            return None
+        return known[after - known[0].number + 1 :] if after >= known[0].number else list(known)
+
+    async def wait(self, run_id: str, seconds: float, ready: Callable[[], bool]) -> bool:
+        """Wait until something happens to a run, or for some seconds; whether something did.
+
+        Args:
+            ready: asked once the wait is noted, so that nothing that happens meanwhile is missed.
+        """
+        bell = asyncio.Event()
+        self._waiting.setdefault(run_id, set()).add(bell)
+        try:
+            if ready() or self._closed:
+                return True
+            await asyncio.wait_for(bell.wait(), seconds)
+        except TimeoutError:
+            return False
+        finally:
+            bells = self._waiting.get(run_id)
+            if bells is not None:
+                bells.discard(bell)
+                if not bells:
+                    del self._waiting[run_id]
+        return True
+
+    async def stream(self, run_id: str, after: int, stored: Callable[[int], Awaitable[list[Event]]]) -> AsyncIterator[bytes]:
+        """Events of a run after a number, as they come, until its end.
+
+        Args:
+            stored: events after a number, from the store.
+        """
+        STREAMS.inc()
+        try:
+            yield b": wattplan\n\n"
+            while not self._closed:
+                events = self.live(run_id, after)
+                if events is None:
+                    events = await stored(after)
+                for event in events:
+                    after = event.number
+                    yield event.text
+                    if event.kind == FINAL:
+                        return
+                if not events and not await self.wait(run_id, HEARTBEAT, lambda: self._last.get(run_id, 0) > after):
+                    yield b": still there\n\n"
+        finally:
+            STREAMS.dec()
+
+    def _wake(self, run_id: str) -> None:
+        for bell in self._waiting.get(run_id, ()):
+            bell.set()

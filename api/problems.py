@@ -1,0 +1,193 @@
+"""Errors as RFC 9457 problem documents: a stable code, words for a person, and a JSON pointer for each fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, get_args
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from models.faults import Fault, closest
+
+MEDIA_TYPE = "application/problem+json"
+TITLES = {
+    400: "The request can't be understood",
+    401: "A key is needed",
+    403: "The key's role does not allow this",
+    404: "There is no such thing",
+    405: "This method is not for this address",
+    406: "No such representation",
+    409: "This does not go with what there is",
+    412: "It has changed meanwhile",
+    413: "Too large",
+    415: "No such kind of content",
+    422: "The request has faults",
+    428: "If-Match is needed",
+    429: "Too many requests wait already",
+    500: "The service failed",
+    503: "The service is not ready",
+}
+"""What is said of each status."""
+
+
+class FaultItem(BaseModel):
+    """One fault of a request."""
+
+    pointer: str = Field(description="JSON pointer to the place in the request's body; empty for the whole of it", examples=["/changes/0/site_id"])
+    message: str = Field(description="what is wrong, in words")
+    code: str = Field(description="stable name of the kind of fault", examples=["unknown_id"])
+    parameter: str | None = Field(None, description="query parameter or header, where the fault is in one")
+    value: str | None = Field(None, description="what was found")
+    allowed: str | None = Field(None, description="what may stand there")
+    suggestion: str | None = Field(None, description="a close spelling that exists")
+
+
+class ProblemDocument(BaseModel):
+    """Why a request was not answered (RFC 9457)."""
+
+    type: str = Field(description="kind of problem", examples=["about:blank"])
+    title: str = Field(description="the same for every problem of this status")
+    status: int = Field(description="HTTP status")
+    code: str = Field(description="stable name of the problem", examples=["unknown_field"])
+    detail: str = Field(description="what happened this time")
+    instance: str = Field(description="address of the request")
+    request_id: str | None = Field(None, description="to find the request in the service's log")
+    errors: list[FaultItem] = Field(default_factory=list, description="every fault found")
+
+
+class Problem(Exception):
+    """A request that can't be answered.
+
+    Args:
+        status: HTTP status.
+        code: stable name.
+        detail: what happened, in words.
+        errors: faults of the request.
+        headers: of the response.
+    """
+
+    def __init__(
+        self, status: int, code: str, detail: str, errors: Sequence[FaultItem] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+        self.errors, self.headers = tuple(errors), dict(headers or {})
+
+
+def faults_problem(status: int, code: str, detail: str, faults: Iterable[Fault], prefix: str = "") -> Problem:
+    """A problem of faults of a dataset or of changes.
+
+    Args:
+        prefix: JSON pointer of the dataset or list in the request's body.
+    """
+    return Problem(status, code, detail, [fault_item(fault, prefix) for fault in faults])
+
+
+def fault_item(fault: Fault, prefix: str = "") -> FaultItem:
+    """A fault as the service tells it."""
+    place = ", ".join(part for part in (fault.table, fault.row, fault.column) if part)
+    return FaultItem(
+        pointer=prefix + fault.pointer, message=f"{place}: {fault.problem}" if place else fault.problem, code=fault.code or "invalid",
+        value=fault.value or None, allowed=fault.allowed or None, suggestion=fault.suggestion or None,
+    )  # fmt: skip
+
+
+def unknown(name: str, known: Iterable[str], *, pointer: str = "", parameter: str | None = None) -> FaultItem:
+    """A key that nothing knows, with the nearest that there is."""
+    names = sorted(known)
+    allowed = f"one of {', '.join(names)}" if names else "nothing"
+    return FaultItem(
+        pointer=pointer, parameter=parameter, message=f"unknown {'parameter' if parameter else 'key'} {name!r}", code="unknown_field", value=name,
+        allowed=allowed, suggestion=closest(name, names) or None,
+    )  # fmt: skip
+
+
+def response_of(request: Request, problem: Problem) -> JSONResponse:
+    """The problem as a response."""
+    document = ProblemDocument(
+        type="about:blank", title=TITLES.get(problem.status, "The request was not answered"), status=problem.status, code=problem.code,
+        detail=problem.detail, instance=request.url.path, request_id=getattr(request.state, "request_id", None), errors=list(problem.errors),
+    )  # fmt: skip
+    return JSONResponse(document.model_dump(mode="json", exclude_none=True), problem.status, problem.headers, media_type=MEDIA_TYPE)
+
+
+async def on_problem(request: Request, error: Exception) -> JSONResponse:
+    """Answers a :class:`Problem`."""
+    assert isinstance(error, Problem)
+    return response_of(request, error)
+
+
+async def on_http(request: Request, error: Exception) -> JSONResponse:
+    """Answers what the framework refuses: no such address, no such method."""
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
+    return response_of(request, Problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {})))
+
+
+async def on_validation(request: Request, error: Exception) -> JSONResponse:
+    """Answers a request whose parameters or body do not fit their schema."""
+    assert isinstance(error, RequestValidationError)
+    body = body_model(request)
+    items = [_item(detail, body) for detail in error.errors()]
+    first = items[0].message if items else "the request does not fit its schema"
+    more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
+    malformed = any(detail["type"] == "json_invalid" for detail in error.errors())
+    problem = Problem(400 if malformed else 422, "malformed_json" if malformed else "invalid_request", f"{first}{more}", items)
+    return response_of(request, problem)
+
+
+def body_model(request: Request) -> type[BaseModel] | None:
+    """The model of the body that the request's route takes."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    kind = getattr(getattr(field, "field_info", None), "annotation", None)
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _item(detail: Mapping[str, Any], body: type[BaseModel] | None) -> FaultItem:
+    where, *path = detail["loc"]
+    if where != "body":
+        name = str(path[0]) if path else str(where)
+        return FaultItem(pointer="", parameter=name, message=f"{name}: {detail['msg']}", code=str(detail["type"]), value=_shown(detail))
+    pointer = "".join(f"/{_escaped(str(part))}" for part in path if not str(part).startswith(("function-", "list[", "dict[")))
+    if detail["type"] == "json_invalid":
+        return FaultItem(pointer="", message=f"the body is no JSON: {detail.get('ctx', {}).get('error', detail['msg'])}", code="malformed_json")
+    if detail["type"] == "extra_forbidden" and body is not None:
+        owner = _model_at(body, path[:-1])
+        known = [info.alias or name for name, info in owner.model_fields.items()] if owner else []
+        return unknown(str(path[-1]), known, pointer=pointer)
+    return FaultItem(pointer=pointer, message=f"{'.'.join(map(str, path)) or 'body'}: {detail['msg']}", code=str(detail["type"]), value=_shown(detail))
+
+
+def _shown(detail: Mapping[str, Any]) -> str | None:
+    """What was found, if it is short; a missing value has none."""
+    found = detail.get("input")
+    if detail["type"] == "missing" or isinstance(found, (dict, list, bytes)):
+        return None
+    text = str(found)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def _model_at(model: type[BaseModel], path: Sequence[Any]) -> type[BaseModel] | None:
+    """The model that a path into a body leads to."""
+    found: type[BaseModel] | None = model
+    for part in path:
+        if isinstance(part, int) or found is None:
+            continue
+        info = found.model_fields.get(str(part))
+        found = None if info is None else next(_models_in(info.annotation), None)
+    return found
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

@@ -1,0 +1,125 @@
+"""Runs: what is asked, and what was found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from api.schemas.base import Asked, Changes, FaultView, Sha256, Told
+
+
+class RunMode(StrEnum):
+    """How a question is answered."""
+
+    PLAN = "plan"
+    EVALUATE = "evaluate"
+    REPAIR = "repair"
+    REOPTIMIZE = "reoptimize"
+
+
+class RunState(StrEnum):
+    """Where a run stands; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RunRequest(Asked):
+    """A question: what do these changes do? Exactly one of dataset, line, scenario and baseline says what they are changes of."""
+
+    mode: RunMode = Field(
+        RunMode.REPAIR,
+        description="plan: a first plan of a dataset; evaluate: score and audit the baseline under the changes, no search; "
+        "repair: from what the baseline decided, moves pay their price; reoptimize: from scratch",
+    )
+    dataset: Sha256 | None = Field(None, description="plan this dataset with the changes; only with mode plan")
+    line: str | None = Field(None, description="id or name of a plan line: its baseline is changed")
+    scenario: str | None = Field(None, description="id of a scenario: its changes, then those given here")
+    baseline: str | None = Field(None, description="id of a run with a plan: that plan is changed")
+    changes: Changes = Field(default_factory=list)
+    gap: float = Field(0.01, ge=0, le=10, description="relative gap, (bound - NPV) / |NPV|, at which the search ends", allow_inf_nan=False)
+    time_limit: float = Field(60.0, gt=0, description="seconds; the best plan found by then is the answer", allow_inf_nan=False)
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="of the search; the same seed takes the same way where the clock does not decide")
+    fresh: bool = Field(False, description="search even if the store has an answer as good")
+
+    @model_validator(mode="after")
+    def _one_base(self) -> RunRequest:
+        given = [name for name in ("dataset", "line", "scenario", "baseline") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"needs exactly one of dataset, line, scenario, baseline; found {' and '.join(given) or 'none'}")
+        if self.mode is RunMode.PLAN and given == ["baseline"]:
+            raise ValueError("mode plan makes a first plan of a dataset, line or scenario; a baseline is changed by repair or reoptimize")
+        if self.mode is not RunMode.PLAN and given == ["dataset"]:
+            raise ValueError(f"mode {self.mode} needs a plan to start from: give line, scenario or baseline, or use mode plan")
+        return self
+
+
+class ViolationView(Told):
+    """A limit that the baseline breaks under the changes."""
+
+    message: str
+    family: str = ""
+    by: float | None = Field(None, description="by how much, in the unit of the limit")
+
+
+class EvaluationView(Told):
+    """The baseline's decisions under the changes: an evaluation, no plan."""
+
+    npv_usd: float
+    npv_terms: dict[str, float]
+    violations: list[ViolationView]
+
+
+class SolutionView(Told):
+    """What was found and proven. ``status`` speaks of the plan, a run's ``state`` of the work."""
+
+    status: str = Field(description="optimal, within_gap, feasible, infeasible or none")
+    stop_reason: str | None = Field(None, description="gap_reached, time_limit, user_stop or proved_infeasible")
+    npv_usd: float | None = None
+    bound_usd: float | None = Field(None, description="no plan can be worth more")
+    gap: float | None = None
+    bound_certified_usd: float | None = Field(None, description="the bound that duals prove by arithmetic alone")
+    difference_usd: float | None = Field(None, description="NPV after less NPV of the baseline")
+    audit_passed: bool | None = None
+    conflicts: list[str] = Field(default_factory=list, description="of an infeasible question: rules that can't hold together")
+
+
+class RunView(Told):
+    """A run: a question, and its answer as far as there is one."""
+
+    id: str
+    state: RunState
+    mode: RunMode
+    solution: SolutionView | None = None
+    evaluation: EvaluationView | None = None
+    sentences: list[str] = Field(default_factory=list, description="the changes in words, in order")
+    warnings: list[FaultView] = Field(default_factory=list)
+    base_dataset: str
+    dataset: str | None = Field(None, description="the dataset after the changes")
+    baseline: str | None = None
+    line: str | None = None
+    scenario: str | None = None
+    revision: int | None = None
+    changes: Changes
+    gap: float
+    time_limit: float
+    seed: int
+    attempt: int
+    code_version: str
+    summary: dict[str, Any] | None = Field(None, description="the plan's summary.json")
+    seconds: dict[str, float] = Field(default_factory=dict, description="wall-clock time by phase")
+    warm: bool | None = Field(None, description="whether the worker had the base ready")
+    problem: dict[str, Any] | None = Field(None, description="of a failed run: why")
+    created_at: datetime
+    started_at: datetime | None = None
+    stop_asked_at: datetime | None = None
+    updated_at: datetime
+    finished_at: datetime | None = None
+    links: dict[str, str] = Field(default_factory=dict)

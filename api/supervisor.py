@@ -1,0 +1,252 @@
+"""From a run that was accepted to one that ended: gives runs to the engine, writes down what happens, and never loses one.
+
+The store is the only truth. What the engine says is written before it is told, in order, by one task; a run ends
+exactly once. After any crash the runs that had not ended are taken up again from their last plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from api.events import FINAL, Broadcast, Event
+from api.metrics import CRASHES, RUN_SECONDS, RUNS, SOLVING, WAITING
+from api.settings import Settings
+from api.store import RunState, Store
+from batch.engine import Ended, Engine, Fate, Job
+
+RETRIES = 1
+"""Times that a run whose process died is tried again, with other draws and a more careful solver."""
+LOST_MOST = 5
+"""Times that a run is taken up again after its cluster was lost."""
+RETRY_SEED = 7919
+"""Added to the seed of a retry."""
+PROGRESS_EVERY = 0.25
+"""Seconds between two progress events of a run that are kept."""
+IDLE = 2.0
+"""Seconds after which the queue is looked at even if nothing rang."""
+T = TypeVar("T")
+log = structlog.get_logger("runs")
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Something that the engine said of an attempt."""
+
+    run_id: str
+    attempt: int
+    kind: str
+    payload: dict[str, Any]
+
+
+class Supervisor:
+    """Looks after all runs of a service.
+
+    Args:
+        store: where runs are kept.
+        broadcast: told of every event.
+        settings: of the service.
+        job_of: the engine's job for a run that was taken.
+    """
+
+    def __init__(self, store: Store, broadcast: Broadcast, settings: Settings, job_of: Callable[[Any], Job]) -> None:
+        self.store, self.broadcast, self.settings, self.job_of = store, broadcast, settings, job_of
+        self.engine: Engine | None = None
+        self.active: dict[str, int] = {}
+        self._told: asyncio.Queue[_Told | None] = asyncio.Queue()
+        self._bell = asyncio.Event()
+        self._progress: dict[str, float] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    async def start(self) -> None:
+        """Start the engine, and take up what had not ended."""
+        s = self.settings
+        self.engine = await Engine.start(
+            s.scheduler or None, slots=s.slots, threads=s.threads, memory_limit=s.memory_limit, grace=s.grace,
+            on_event=self._on_event, on_end=self._on_end,
+        )  # fmt: skip
+        for run in await asyncio.to_thread(self.store.runs.unfinished):
+            await self._recover(run)
+        self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._dispatch())]
+        self.ring()
+
+    async def close(self) -> None:
+        """End the engine; runs go on when the service starts again."""
+        self._closing = True
+        for task in self._tasks[1:]:
+            task.cancel()
+        if self.engine is not None:
+            await self.engine.close(5.0)
+        await self._told.put(None)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def ring(self) -> None:
+        """There may be something to do."""
+        self._bell.set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether runs can be solved."""
+        return self.engine is not None and self.engine.ready and not any(task.done() for task in self._tasks)
+
+    async def stop(self, run_id: str) -> None:
+        """Ask a run to end with its best plan."""
+        state = await asyncio.to_thread(self.store.runs.ask_stop, run_id)
+        if state is RunState.CANCELLED:
+            await self._ended_elsewhere(run_id)
+        elif state is RunState.STOPPING and self.engine is not None:
+            await self.engine.stop(run_id)
+
+    async def kill(self, run_id: str) -> None:
+        """End a run at once, without a plan."""
+        if run_id in self.active and self.engine is not None:
+            await self.engine.kill(run_id)
+        else:
+            await asyncio.to_thread(self.store.runs.cancel, run_id)
+            await self._ended_elsewhere(run_id)
+
+    # runs to the engine ------------------------------------------------------------------------
+
+    async def _recover(self, run: Any) -> None:
+        """Take up a run that had not ended when the service did."""
+        if run.state == RunState.STOPPING:
+            await self._finish_with_best(run.id, run.attempt, "user_stop")
+        elif run.state == RunState.RUNNING:
+            await asyncio.to_thread(self.store.runs.requeue, run.id)
+            log.info("run taken up again", run_id=run.id, attempt=run.attempt)
+
+    async def _dispatch(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._bell.wait(), IDLE)
+            except TimeoutError:
+                pass
+            self._bell.clear()
+            while self.engine is not None and self.engine.free > 0:
+                run = await asyncio.to_thread(self.store.runs.take_next)
+                if run is None:
+                    break
+                await self._give(run)
+            WAITING.set(await asyncio.to_thread(self.store.runs.count, RunState.QUEUED))
+            SOLVING.set(len(self.active))
+
+    async def _give(self, run: Any) -> None:
+        assert self.engine is not None
+        self.active[run.id] = run.attempt
+        await self._event(run.id, run.attempt, "state", {"state": RunState.RUNNING.value, "attempt": run.attempt})
+        job = await asyncio.to_thread(self.job_of, run)
+        await self.engine.submit(job)
+        log.info("run started", run_id=run.id, attempt=run.attempt, mode=run.mode)
+
+    # what the engine says ----------------------------------------------------------------------
+
+    def _on_event(self, run_id: str, attempt: int, kind: str, payload: dict[str, Any]) -> None:
+        now = asyncio.get_running_loop().time()
+        if kind == "progress":
+            if now - self._progress.get(run_id, 0.0) < PROGRESS_EVERY:
+                return
+            self._progress[run_id] = now
+        self._told.put_nowait(_Told(run_id, attempt, kind, payload))
+
+    def _on_end(self, run_id: str, attempt: int, ended: Ended) -> None:
+        self._told.put_nowait(_Told(run_id, attempt, FINAL, {"ended": ended}))
+
+    async def _write(self) -> None:
+        """Write down what the engine says, one after the other."""
+        while (told := await self._told.get()) is not None:
+            try:
+                if told.kind == FINAL:
+                    await self._end(told.run_id, told.attempt, told.payload["ended"])
+                elif told.kind == "incumbent":
+                    await self._incumbent(told)
+                else:
+                    await self._event(told.run_id, told.attempt, told.kind, told.payload)
+            except Exception:
+                log.exception("an event could not be written", run_id=told.run_id, kind=told.kind)
+
+    async def _event(self, run_id: str, attempt: int, kind: str, payload: dict[str, Any]) -> None:
+        row = await asyncio.to_thread(self.store.runs.note_event, run_id, attempt, kind, payload)
+        if row is not None:
+            self.broadcast.publish(run_id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
+
+    async def _incumbent(self, told: _Told) -> None:
+        payload = dict(told.payload)
+        plan = payload.pop("plan")
+        sha = await asyncio.to_thread(self.store.blobs.put, plan)
+        await asyncio.to_thread(
+            self.store.runs.checkpoint, told.run_id, told.attempt, sha, payload["npv_usd"], payload["bound_usd"], payload["gap"]
+        )  # fmt: skip
+        await self._event(told.run_id, told.attempt, "incumbent", payload)
+
+    # ends --------------------------------------------------------------------------------------
+
+    async def _end(self, run_id: str, attempt: int, ended: Ended) -> None:
+        if self.active.get(run_id) == attempt:
+            del self.active[run_id]
+            self._progress.pop(run_id, None)
+        run = await asyncio.to_thread(self.store.runs.get, run_id)
+        if ended.fate is Fate.DONE and ended.outcome is not None:
+            await self._done(run, attempt, ended.outcome)
+        elif ended.fate is Fate.KILLED:
+            await self._finish(run_id, attempt, RunState.CANCELLED, {}, None, None)
+        elif ended.fate is Fate.OVERDUE:
+            await self._finish_with_best(run_id, attempt, "time_limit")
+        elif self._closing:
+            return  # the next start takes it up
+        elif ended.fate is Fate.LOST and attempt <= LOST_MOST:
+            await asyncio.to_thread(self.store.runs.requeue, run_id)
+        elif ended.fate is Fate.CRASHED and attempt <= RETRIES:
+            CRASHES.inc()
+            await asyncio.to_thread(self.store.runs.requeue, run_id)
+            log.warning("the solve's process ended; it is tried once more", run_id=run_id, attempt=attempt)
+        else:
+            detail = "the process that solved it ended unexpectedly, twice" if ended.fate is Fate.CRASHED else "the cluster was lost"
+            problem = {"code": "worker_crashed" if ended.fate is Fate.CRASHED else "cluster_lost", "detail": ended.detail or detail}
+            await self._finish(run_id, attempt, RunState.FAILED, {}, None, problem)
+        self.ring()
+
+    async def _done(self, run: Any, attempt: int, outcome: dict[str, Any]) -> None:
+        plan = outcome.pop("plan", None)
+        failure = outcome.get("failure")
+        if failure is not None and failure["kind"] not in ("infeasible", "no_plan"):
+            problem = {"code": failure["kind"], "detail": failure["detail"], "errors": failure.get("faults", [])}
+            await self._finish(run.id, attempt, RunState.FAILED, outcome, None, problem)
+            return
+        sha = await asyncio.to_thread(self.store.blobs.put, plan) if plan is not None else None
+        await self._finish(run.id, attempt, RunState.SUCCEEDED, outcome, sha, None)
+
+    async def _finish_with_best(self, run_id: str, attempt: int, reason: str) -> None:
+        """End a run with the best plan that it had told, or cancelled or failed without one."""
+        run = await asyncio.to_thread(self.store.runs.get, run_id)
+        if run.plan_blob is not None:
+            outcome = {"stop_reason": reason, "from_checkpoint": True}
+            await self._finish(run_id, attempt, RunState.SUCCEEDED, outcome, run.plan_blob, None)
+        elif reason == "user_stop":
+            await self._finish(run_id, attempt, RunState.CANCELLED, {}, None, None)
+        else:
+            await self._finish(run_id, attempt, RunState.SUCCEEDED, {"stop_reason": reason, "from_checkpoint": True}, None, None)
+
+    async def _finish(
+        self, run_id: str, attempt: int, state: RunState, outcome: dict[str, Any], plan: str | None, problem: dict[str, Any] | None
+    ) -> None:
+        """Write a run's end, once, and tell it."""
+        row = await asyncio.to_thread(self.store.runs.finish, run_id, attempt, state, outcome, plan, problem)
+        if row is None:
+            return
+        self.broadcast.publish(run_id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
+        run = await asyncio.to_thread(self.store.runs.get, run_id)
+        RUNS.labels(run.mode, state.value, run.stop_reason or "").inc()
+        if run.started_at is not None and run.finished_at is not None:
+            RUN_SECONDS.labels(run.mode).observe((run.finished_at - run.started_at).total_seconds())
+        log.info("run ended", run_id=run_id, attempt=attempt, state=state.value, status=run.solution_status, gap=run.gap)
+
+    async def _ended_elsewhere(self, run_id: str) -> None:
+        """Tell the end of a run that the store has ended by itself."""
+        row = await asyncio.to_thread(self.store.runs.last_event, run_id)
+        if row is not None and row.kind == FINAL:
+            self.broadcast.publish(run_id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
