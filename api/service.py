@@ -1,0 +1,261 @@
+"""What the routes call: datasets and plans by their hashes, and questions as they are accepted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from api import keys
+from api.events import Broadcast
+from api.keys import NewKey, Role
+from api.metrics import STORED
+from api.problems import Problem, faults_problem
+from api.recent import Recent
+from api.schemas.runs import RunMode, RunRequest
+from api.settings import Settings
+from api.store import NotFoundError, RunState, Store
+from api.supervisor import RETRY_SEED, Supervisor
+from api.version import VERSION
+from batch.engine import Job
+from models.changes import Applied, Change, ChangeError, apply, read_changes
+from models.dataset import Dataset
+from models.packed import dataset_from_bytes, dataset_to_bytes, plan_from_bytes
+from models.plan import Plan
+
+DATASETS, PLANS = 8, 8
+"""How many are kept ready in memory."""
+DEPTH = 20
+"""Scenarios that may stand on one another."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """What changes are made to.
+
+    Attributes:
+        dataset: hash of the dataset.
+        baseline: the run whose plan is the baseline, if there is one.
+        changes: those of the scenario and its parents, as plain values, in order.
+        line, scenario, revision: where they come from.
+    """
+
+    dataset: str
+    baseline: Any | None = None
+    changes: tuple[dict[str, Any], ...] = ()
+    line: str | None = None
+    scenario: str | None = None
+    revision: int | None = None
+
+
+@dataclass
+class Service:
+    """A running service.
+
+    Args:
+        settings: of it.
+        store: where everything is kept.
+    """
+
+    settings: Settings
+    store: Store
+    broadcast: Broadcast = field(default_factory=Broadcast)
+
+    def __post_init__(self) -> None:
+        """Set up what is kept in memory."""
+        self.datasets: Recent[Dataset] = Recent(DATASETS, self._dataset)
+        self.plans: Recent[Plan] = Recent(PLANS, lambda sha: plan_from_bytes(self.store.blobs.get(sha)))
+        self.supervisor = Supervisor(self.store, self.broadcast, self.settings, self.job_of)
+
+    # datasets ----------------------------------------------------------------------------------
+
+    def _dataset(self, sha: str) -> Dataset:
+        return dataset_from_bytes(self.store.blobs.get(self.store.datasets.get(sha).blob))
+
+    def dataset(self, sha: str) -> Dataset:
+        """A dataset by its hash.
+
+        Raises:
+            Problem: 404, there is none.
+        """
+        try:
+            return self.datasets.get(sha)
+        except NotFoundError:
+            raise Problem(404, "unknown_dataset", f"there is no dataset {sha}") from None
+
+    def keep(self, dataset: Dataset, key_id: str) -> Any:
+        """Store a dataset, once; its row."""
+        packed = dataset_to_bytes(dataset)
+        blob = self.store.blobs.put(packed)
+        self.datasets.put(dataset.sha256, dataset)
+        return self.store.datasets.add(
+            id=dataset.sha256, name=dataset.name, created_by=key_id, size_bytes=len(packed), periods=dataset.calendar.periods,
+            sites=len(dataset.table_rows("sites")), blob=blob,
+        )  # fmt: skip
+
+    # runs --------------------------------------------------------------------------------------
+
+    def run(self, id: str) -> Any:
+        """A run's row.
+
+        Raises:
+            Problem: 404, there is none.
+        """
+        try:
+            return self.store.runs.get(id)
+        except NotFoundError:
+            raise Problem(404, "unknown_run", f"there is no run {id}") from None
+
+    def plan_of(self, run: Any) -> Plan:
+        """The plan of a run.
+
+        Raises:
+            Problem: 409, it has none (yet).
+        """
+        if run.plan_blob is None:
+            raise Problem(409, "no_plan", f"run {run.id} has no plan" + ("" if run.state in FINAL_STATES else " yet"))
+        return self.plans.get(run.plan_blob)
+
+    def line(self, name: str) -> Any:
+        """A plan line by its id or name.
+
+        Raises:
+            Problem: 404, there is none.
+        """
+        try:
+            return self.store.lines.find(name)
+        except NotFoundError:
+            raise Problem(404, "unknown_line", f"there is no plan line {name}") from None
+
+    def scenario(self, id: str) -> Any:
+        """A scenario.
+
+        Raises:
+            Problem: 404, there is none.
+        """
+        try:
+            return self.store.scenarios.get(id)
+        except NotFoundError:
+            raise Problem(404, "unknown_scenario", f"there is no scenario {id}") from None
+
+    def of_line(self, name: str) -> Base:
+        """A plan line's dataset and baseline."""
+        line = self.line(name)
+        return Base(line.dataset_id, None if line.run_id is None else self.run(line.run_id), (), line.id)
+
+    def of_scenario(self, id: str) -> Base:
+        """A scenario's line, and all changes from there."""
+        changes: list[list[dict[str, Any]]] = []
+        scenario = first = self.scenario(id)
+        revision = self.store.scenarios.revision(id)
+        changes.append(revision.changes)
+        for _ in range(DEPTH):
+            if scenario.parent_scenario_id is None:
+                break
+            scenario = self.scenario(scenario.parent_scenario_id)
+            changes.append(self.store.scenarios.revision(scenario.id).changes)
+        base = self.of_line(scenario.parent_line_id)
+        every = tuple(change for part in reversed(changes) for change in part)
+        return Base(base.dataset, base.baseline, every, base.line, first.id, revision.revision)
+
+    def base_of(self, asked: RunRequest) -> Base:
+        """What a question is about.
+
+        Raises:
+            Problem: there is no such thing, or it has no plan to start from.
+        """
+        if asked.dataset is not None:
+            self.dataset(asked.dataset)
+            return Base(asked.dataset)
+        if asked.baseline is not None:
+            run = self.run(asked.baseline)
+            base = Base(run.dataset_id, run, (), run.line_id)
+        else:
+            base = self.of_line(asked.line) if asked.line is not None else self.of_scenario(asked.scenario or "")
+        if asked.mode is not RunMode.PLAN and (base.baseline is None or base.baseline.plan_blob is None):
+            what = f"run {asked.baseline}" if asked.baseline else "the plan line"
+            raise Problem(409, "no_baseline", f"{what} has no plan to start from; plan first, with mode plan")
+        return base
+
+    def changed(self, base: Base, asked: Sequence[dict[str, Any]], pointer: str = "/changes") -> tuple[list[Change], Applied]:
+        """The changes of a question, carried out.
+
+        Raises:
+            Problem: 413, too many; 422, they have faults.
+        """
+        most = self.settings.changes_most
+        if len(asked) + len(base.changes) > most:
+            raise Problem(413, "too_many_changes", f"{len(asked) + len(base.changes)} changes; at most {most} are allowed")
+        try:
+            before = read_changes(list(base.changes), pointer)
+            changes = before + read_changes(list(asked), pointer)
+            plan = None if base.baseline is None or base.baseline.plan_blob is None else self.plan_of(base.baseline)
+            return changes, apply(self.dataset(base.dataset), changes, plan, pointer)
+        except ChangeError as error:
+            raise faults_problem(422, "bad_changes", str(error.faults[0]), error.faults) from None
+
+    def accept(self, asked: RunRequest, key_id: str) -> tuple[Any, bool]:
+        """Take a question: a new run, or one that has answered it.
+
+        Returns:
+            The run's row, and whether it is from the store.
+
+        Raises:
+            Problem: it can't be asked, or too many runs wait.
+        """
+        s = self.settings
+        if asked.time_limit > s.time_limit_most:
+            raise Problem(422, "time_limit_too_long", f"time_limit may be at most {s.time_limit_most:g} s (found {asked.time_limit:g})")
+        base = self.base_of(asked)
+        changes, applied = self.changed(base, asked.changes)
+        baseline = base.baseline
+        question = question_of(asked.mode, applied.dataset.sha256, None if baseline is None else baseline.plan_blob, asked.seed)
+        if not asked.fresh:
+            known = self.store.runs.answered(question, asked.gap)
+            if known is not None:
+                STORED.inc()
+                return known, True
+        if self.store.runs.count(RunState.QUEUED) >= s.queue_most:
+            raise Problem(429, "queue_full", f"{s.queue_most} runs wait already", headers={"Retry-After": "10"})
+        self.keep(applied.dataset, key_id)
+        plain = [change.model_dump(mode="json", exclude_defaults=True) | {"type": change.type} for change in changes]
+        run = self.store.runs.create(
+            mode=asked.mode.value, base_dataset_id=base.dataset, dataset_id=applied.dataset.sha256, changes=plain,
+            options={"gap": asked.gap, "time_limit": asked.time_limit, "seed": asked.seed, "threads": s.threads},
+            baseline_run_id=None if baseline is None else baseline.id, line_id=base.line, scenario_id=base.scenario, revision=base.revision,
+            question=question, code_version=VERSION, created_by=key_id,
+            answer={
+                "sentences": list(applied.sentences),
+                "warnings": [{"pointer": w.pointer, "message": w.problem, "code": w.code} for w in applied.warnings],
+            },
+        )  # fmt: skip
+        return run, False
+
+    def job_of(self, run: Any) -> Job:
+        """The engine's job of a run."""
+        options, blobs = run.options, self.store.blobs
+        dataset = blobs.get(self.store.datasets.get(run.base_dataset_id).blob)
+        baseline = None if run.baseline_run_id is None else self.run(run.baseline_run_id).plan_blob
+        seed = options["seed"] + RETRY_SEED * (run.attempt - 1)
+        return Job(
+            run_id=run.id, attempt=run.attempt, dataset=dataset, changes=run.changes, baseline=None if baseline is None else blobs.get(baseline),
+            start=None if run.plan_blob is None else blobs.get(run.plan_blob), mode=run.mode, gap=options["gap"],
+            time_limit=options["time_limit"], seed=seed % 2**31, threads=options["threads"],
+        )  # fmt: skip
+
+    # keys --------------------------------------------------------------------------------------
+
+    def new_key(self, name: str, role: Role, days: int | None = None) -> tuple[NewKey, Any]:
+        """Make a key; its text is known only now."""
+        key = keys.make()
+        return key, self.store.keys.add(id=key.id, name=name, role=role.value, hash=key.hash, days=days)
+
+
+FINAL_STATES = (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
+
+
+def question_of(mode: RunMode, dataset: str, plan: str | None, seed: int) -> str:
+    """Hash of a question: the same dataset after changes, asked the same way, from the same plan."""
+    return hashlib.sha256(json.dumps([mode.value, dataset, plan, seed]).encode()).hexdigest()
