@@ -12,6 +12,8 @@ from api.metrics import STREAMS
 
 HEARTBEAT = 15.0
 """Seconds after which a stream without events says that it is still there."""
+CHECK = 5.0
+"""Seconds after which whoever waits for a run's end looks into the store."""
 REMEMBERED = 10_000
 """Runs of which the number of the last event is kept, so that a stream that is about to wait sees that it was told."""
 FINAL = "end"
@@ -95,6 +97,18 @@ class Broadcast:
                 if not bells:
                     del self._waiting[run_id]
         return True
+
+    async def wait_end(self, run_id: str, seconds: float) -> None:
+        """Wait until a run has ended, or for some seconds; may come back sooner."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while not self._closed and (left := deadline - loop.time()) > 0:
+            known = self._live.get(run_id)
+            if known is None and run_id in self._last:
+                return
+            seen = self._last.get(run_id, 0)
+            if not await self.wait(run_id, min(left, CHECK), lambda seen=seen: self._last.get(run_id, 0) > seen):
+                return
 
     async def stream(self, run_id: str, after: int, stored: Callable[[int], Awaitable[list[Event]]]) -> AsyncIterator[bytes]:
         """Events of a run after a number, as they come, until its end.

@@ -32,14 +32,20 @@ class TableView(Told):
     rows: list[dict[str, Any]]
 
 
+class CellChange(Told):
+    """A cell before and after; none on the side on which its row is missing."""
+
+    before: Any = None
+    after: Any = None
+
+
 class RowChangeView(Told):
     """A row in which two datasets differ."""
 
     table: str
     kind: str = Field(description="added, removed or changed")
-    key: dict[str, Any]
-    before: dict[str, Any] | None = None
-    after: dict[str, Any] | None = None
+    key: dict[str, Any] = Field(description="columns that name the row")
+    columns: dict[str, CellChange]
 
 
 class DatasetDiff(Told):

@@ -1,0 +1,98 @@
+"""Scenarios: ordered changes of a plan line or of another scenario; each save is a revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from api.problems import Problem
+from api.route import Route
+from api.routes.common import Cursor, IdempotencyKey, IfMatch, Limit, TheService, etag, problems, version_of
+from api.schemas.base import Page
+from api.schemas.lines import RevisionRequest, RevisionView, ScenarioRequest, ScenarioView
+from api.security import Planner, Viewer
+from api.service import Service
+from api.store import ConflictError, StaleError
+
+router = APIRouter(prefix="/scenarios", route_class=Route, tags=["scenarios"], responses=problems())
+
+
+def view_of(service: Service, row: Any) -> ScenarioView:
+    """A scenario as it is told."""
+    revision = service.store.scenarios.revision(row.id)
+    return ScenarioView(
+        id=row.id, name=row.name, line=row.parent_line_id, parent=row.parent_scenario_id, version=row.version, revision=revision.revision,
+        changes=revision.changes, note=revision.note, created_at=row.created_at, updated_at=row.updated_at,
+    )  # fmt: skip
+
+
+@router.post("", status_code=201, responses=problems(400, 404, 409, 413))
+def create(
+    caller: Planner, service: TheService, asked: ScenarioRequest, response: Response, idempotency_key: IdempotencyKey = None
+) -> ScenarioView:
+    """A new scenario; its changes have to be possible."""
+    base = service.of_line(asked.line) if asked.line is not None else service.of_scenario(asked.parent or "")
+    service.changed(base, asked.changes)
+    row = service.store.scenarios.add(
+        name=asked.name, parent_line_id=base.line if asked.parent is None else None, parent_scenario_id=asked.parent, changes=asked.changes,
+        note=asked.note, created_by=caller.key_id,
+    )  # fmt: skip
+    response.headers["Location"], response.headers["ETag"] = f"/api/v1/scenarios/{row.id}", etag(row.version)
+    return view_of(service, row)
+
+
+@router.get("", responses=problems(422))
+def list_scenarios(caller: Viewer, service: TheService, limit: Limit = 50, cursor: Cursor = None) -> Page[ScenarioView]:
+    """Scenarios, newest first."""
+    page = service.store.scenarios.list(limit=limit, cursor=cursor)
+    return Page(items=[view_of(service, row) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/{scenario}", responses=problems(404))
+def get(caller: Viewer, service: TheService, scenario: str, response: Response) -> ScenarioView:
+    """A scenario with its current changes."""
+    row = service.scenario(scenario)
+    response.headers["ETag"] = etag(row.version)
+    return view_of(service, row)
+
+
+@router.get("/{scenario}/revisions", responses=problems(404))
+def revisions(caller: Viewer, service: TheService, scenario: str) -> list[RevisionView]:
+    """All that a scenario ever was, the latest first."""
+    service.scenario(scenario)
+    return [
+        RevisionView(revision=r.revision, changes=r.changes, note=r.note, created_at=r.created_at, created_by=r.created_by)
+        for r in service.store.scenarios.revisions(scenario)
+    ]
+
+
+@router.post("/{scenario}/revisions", status_code=201, responses=problems(400, 404, 409, 412, 413, 428))
+def revise(
+    caller: Planner, service: TheService, scenario: str, asked: RevisionRequest, response: Response, if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
+) -> ScenarioView:  # fmt: skip
+    """Give a scenario other changes; the ones before stay as a revision."""
+    row = service.scenario(scenario)
+    version = version_of(if_match)
+    base = service.of_line(row.parent_line_id) if row.parent_line_id is not None else service.of_scenario(row.parent_scenario_id)
+    service.changed(base, asked.changes)
+    try:
+        row = service.store.scenarios.revise(scenario, version, asked.changes, asked.note, caller.key_id)
+    except StaleError as error:
+        raise Problem(412, "stale", str(error)) from None
+    response.headers["ETag"] = etag(row.version)
+    return view_of(service, row)
+
+
+@router.delete("/{scenario}", status_code=204, responses=problems(404, 409, 412, 428))
+def delete(caller: Planner, service: TheService, scenario: str, if_match: IfMatch = None) -> Response:
+    """Delete a scenario on which no other stands; its runs stay."""
+    service.scenario(scenario)
+    try:
+        service.store.scenarios.delete(scenario, version_of(if_match))
+    except StaleError as error:
+        raise Problem(412, "stale", str(error)) from None
+    except ConflictError as error:
+        raise Problem(409, "in_use", str(error)) from None
+    return Response(status_code=204)
