@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import time
@@ -15,6 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.problems import Problem, response_of
 
+READS = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing, and are not in the audit log."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a client may give as the id of its request."""
 log = structlog.get_logger("api")
@@ -106,6 +109,10 @@ class Watched:
             REQUESTS.labels(scope["method"], route, str(status)).inc()
             REQUEST_SECONDS.labels(scope["method"], route).observe(seconds)
             key_id = scope["state"].get("key_id")
+            if scope["method"] not in READS and key_id is not None and "app" in scope:
+                entry = {"key_id": key_id, "action": route, "method": scope["method"], "path": scope["path"][:500], "status": status}
+                client = scope["client"][0] if scope.get("client") else ""
+                await asyncio.to_thread(scope["app"].state.service.store.audit_log.add, request_id=request_id, client=client, **entry)
             log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4), key_id=key_id)
 
 

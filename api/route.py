@@ -23,7 +23,13 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Route(APIRoute):
-    """A route that takes only what it knows."""
+    """A route that takes only what it knows.
+
+    Attributes:
+        keeps_answers: whether answers are kept for an ``Idempotency-Key``.
+    """
+
+    keeps_answers = True
 
     def get_route_handler(self) -> Handler:
         """The route's handler, with checks before it."""
@@ -36,11 +42,17 @@ class Route(APIRoute):
                 items = [unknown(name, known, parameter=name) for name in strange]
                 raise Problem(422, "unknown_parameter", items[0].message, items)
             key = request.headers.get("idempotency-key")
-            if request.method != "POST" or key is None:
+            if request.method != "POST" or key is None or not self.keeps_answers:
                 return await answer(request)
             return await once(request, key, answer)
 
         return checked
+
+
+class SecretRoute(Route):
+    """A route whose answers hold a secret, and are never kept."""
+
+    keeps_answers = False
 
 
 def _query_fields(dependant: Any) -> list[Any]:

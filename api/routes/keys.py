@@ -7,14 +7,14 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from api.problems import Problem
-from api.route import Route
+from api.route import SecretRoute
 from api.routes.common import Cursor, Limit, TheService, problems
 from api.schemas.base import Page
 from api.schemas.keys import AuditEntryView, KeyRequest, KeyView, NewKeyView
 from api.security import Admin
 from api.store import NotFoundError
 
-router = APIRouter(route_class=Route, tags=["keys"], responses=problems())
+router = APIRouter(route_class=SecretRoute, tags=["keys"], responses=problems())
 
 
 def view_of(row: Any) -> KeyView:
