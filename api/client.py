@@ -1,0 +1,281 @@
+"""A thin client of the service: each method is one request; nothing is decided here.
+
+    with Client("http://127.0.0.1:8000", key="wp_...") as wattplan:
+        answer = wattplan.ask(line="reference", changes=[{"type": "site.energization_delay", ...}], wait=20)
+        answer["solution"]["difference_usd"]
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import pandas as pd
+
+PREFIX = "/api/v1"
+POLL = 20.0
+"""Seconds that one request waits for the end of a run."""
+FINAL = ("succeeded", "failed", "cancelled")
+OPERATIONS: dict[str, tuple[str, str]] = {
+    "datasets": ("GET", "/datasets"),
+    "dataset": ("GET", "/datasets/{dataset}"),
+    "dataset_table": ("GET", "/datasets/{dataset}/tables/{table}"),
+    "dataset_diff": ("GET", "/datasets/{dataset}/diff/{other}"),
+    "add_dataset": ("POST", "/datasets"),
+    "lines": ("GET", "/lines"),
+    "line": ("GET", "/lines/{line}"),
+    "add_line": ("POST", "/lines"),
+    "update_line": ("PATCH", "/lines/{line}"),
+    "scenarios": ("GET", "/scenarios"),
+    "scenario": ("GET", "/scenarios/{scenario}"),
+    "add_scenario": ("POST", "/scenarios"),
+    "revise_scenario": ("POST", "/scenarios/{scenario}/revisions"),
+    "preview": ("POST", "/changes/preview"),
+    "change_types": ("GET", "/change-types"),
+    "runs": ("GET", "/runs"),
+    "run": ("GET", "/runs/{run}"),
+    "ask": ("POST", "/runs"),
+    "stop": ("POST", "/runs/{run}/stop"),
+    "kill": ("POST", "/runs/{run}/kill"),
+    "plan": ("GET", "/runs/{run}/plan"),
+    "plan_table": ("GET", "/runs/{run}/plan/{table}"),
+    "events": ("GET", "/runs/{run}/events"),
+    "diff": ("GET", "/diffs/{before}/{after}"),
+}
+"""Method and path of each method of the client; a test compares them with the OpenAPI document."""
+
+
+class ServiceError(Exception):
+    """The service refused a request.
+
+    Attributes:
+        status: HTTP status.
+        problem: its problem document; empty if it sent none.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any], text: str = "") -> None:
+        self.status, self.problem = status, dict(problem)
+        faults = [f"{fault['pointer'] or fault.get('parameter') or '/'}: {fault['message']}" for fault in self.problem.get("errors", ())]
+        said = self.problem.get("detail") or text[:200] or "no reason given"
+        super().__init__("\n".join([f"{status} {self.problem.get('code', '')}: {said}".replace(" :", ":"), *faults[:20]]))
+
+
+class Client:
+    """A service to ask.
+
+    Args:
+        url: where it is, such as ``http://127.0.0.1:8000``.
+        key: API key; none for a service without keys.
+        timeout: seconds to wait for an answer beyond what a request asks for itself.
+        transport: of httpx, for tests.
+    """
+
+    def __init__(self, url: str, key: str | None = None, timeout: float = 30.0, transport: httpx.BaseTransport | None = None) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.timeout = timeout
+        self._http = httpx.Client(base_url=url.rstrip("/") + PREFIX, headers=headers, timeout=timeout, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    # datasets and lines ------------------------------------------------------------------------
+
+    def datasets(self) -> Iterator[dict[str, Any]]:
+        """All datasets, newest first."""
+        return self._pages("datasets")
+
+    def dataset(self, dataset: str) -> dict[str, Any]:
+        """A dataset by its hash."""
+        return self._json("dataset", dataset=dataset)
+
+    def dataset_table(self, dataset: str, table: str) -> pd.DataFrame:
+        """A table of a dataset."""
+        found = self._json("dataset_table", dataset=dataset, table=table)
+        return pd.DataFrame(found["rows"], columns=found["columns"])
+
+    def dataset_diff(self, dataset: str, other: str) -> dict[str, Any]:
+        """Rows in which another dataset differs."""
+        return self._json("dataset_diff", dataset=dataset, other=other)
+
+    def add_dataset(self, content: Mapping[str, Any] | bytes, content_type: str = "application/json") -> dict[str, Any]:
+        """Send a dataset: plain values (``Dataset.to_plain()``), or the bytes of a workbook or zip file."""
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        return self._json("add_dataset", content=data, headers={"Content-Type": content_type})
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """All plan lines, newest first."""
+        return self._pages("lines")
+
+    def line(self, line: str) -> dict[str, Any]:
+        """A plan line by its id or name."""
+        return self._json("line", line=line)
+
+    def add_line(self, name: str, dataset: str, baseline: str | None = None) -> dict[str, Any]:
+        """A new plan line."""
+        return self._json("add_line", body={"name": name, "dataset": dataset, "baseline": baseline})
+
+    def update_line(self, line: str, version: int, **changes: Any) -> dict[str, Any]:
+        """Give a plan line another ``name`` or ``baseline``; ``version`` is the one that is known."""
+        return self._json("update_line", line=line, body=changes, headers={"If-Match": f'"{version}"'})
+
+    def scenarios(self) -> Iterator[dict[str, Any]]:
+        """All scenarios, newest first."""
+        return self._pages("scenarios")
+
+    def scenario(self, scenario: str) -> dict[str, Any]:
+        """A scenario with its current changes."""
+        return self._json("scenario", scenario=scenario)
+
+    def add_scenario(self, name: str, changes: Sequence[Mapping[str, Any]], *, line: str | None = None, parent: str | None = None) -> dict[str, Any]:
+        """A new scenario of a plan line, or of another scenario."""
+        return self._json("add_scenario", body={"name": name, "line": line, "parent": parent, "changes": list(changes)})
+
+    def revise_scenario(self, scenario: str, version: int, changes: Sequence[Mapping[str, Any]], note: str = "") -> dict[str, Any]:
+        """Give a scenario other changes."""
+        body = {"changes": list(changes), "note": note}
+        return self._json("revise_scenario", scenario=scenario, body=body, headers={"If-Match": f'"{version}"'})
+
+    def preview(self, changes: Sequence[Mapping[str, Any]], **base: str) -> dict[str, Any]:
+        """What changes would do to a ``line``, ``parent`` (scenario) or ``dataset``; nothing is saved."""
+        return self._json("preview", body={"changes": list(changes), **base})
+
+    def change_types(self) -> list[dict[str, Any]]:
+        """Every type of change with schema, form hint, example and sentence."""
+        found = self._request("change_types").json()
+        assert isinstance(found, list)
+        return found
+
+    # runs --------------------------------------------------------------------------------------
+
+    def runs(self, **filters: str) -> Iterator[dict[str, Any]]:
+        """Runs, newest first; ``state``, ``line`` and ``scenario`` choose among them."""
+        return self._pages("runs", params=filters)
+
+    def run(self, run: str, wait: float = 0.0) -> dict[str, Any]:
+        """A run; with ``wait``, as soon as it has ended, but after at most so many seconds."""
+        return self._json("run", run=run, wait=wait)
+
+    def ask(self, *, wait: float = 0.0, idempotency_key: str | None = None, **question: Any) -> dict[str, Any]:
+        """Ask what changes do; with ``wait`` the answer itself, if it is there within so many seconds.
+
+        Args:
+            question: ``mode``, ``line`` or ``scenario`` or ``baseline`` or ``dataset``, ``changes``, ``gap``, ``time_limit``, ``seed``.
+        """
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        return self._json("ask", body=question, headers=headers, wait=wait)
+
+    def wait(self, run: str, timeout: float = float("inf")) -> dict[str, Any]:
+        """A run once it has ended.
+
+        Raises:
+            TimeoutError: it has not within so many seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            found = self.run(run, max(0.0, min(POLL, left)))
+            if found["state"] in FINAL:
+                return found
+            if left <= 0:
+                raise TimeoutError(f"run {run} is still {found['state']} after {timeout:g} s")
+
+    def stop(self, run: str) -> dict[str, Any]:
+        """End a run with its best plan."""
+        return self._json("stop", run=run)
+
+    def kill(self, run: str) -> dict[str, Any]:
+        """End a run at once, without an answer."""
+        return self._json("kill", run=run)
+
+    def plan(self, run: str) -> dict[str, Any]:
+        """The plan of a run: summary and tables."""
+        return self._json("plan", run=run)
+
+    def plan_table(self, run: str, table: str) -> pd.DataFrame:
+        """A table of the plan of a run."""
+        return pd.DataFrame(self._request("plan_table", run=run, table=table, headers={"Accept": "application/json"}).json())
+
+    def events(self, run: str, after: int = 0) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        """Number, kind and content of a run's events after one, as they come, to its end; goes on after a lost connection."""
+        while True:
+            headers = {"Last-Event-ID": str(after)} if after else {}
+            try:
+                for number, kind, payload in self._events(run, headers):
+                    after = number
+                    yield number, kind, payload
+                    if kind == "end":
+                        return
+            except httpx.TransportError:
+                time.sleep(1.0)
+
+    def diff(self, before: str, after: str) -> dict[str, Any]:
+        """What one plan has that another had not: NPV term by term, and rows of the dataset."""
+        return self._json("diff", before=before, after=after)
+
+    # requests ----------------------------------------------------------------------------------
+
+    def _events(self, run: str, headers: Mapping[str, str]) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        method, path = OPERATIONS["events"]
+        timeout = httpx.Timeout(self.timeout, read=60.0)
+        with self._http.stream(method, path.format(run=run), headers=dict(headers), timeout=timeout) as response:
+            if response.status_code != 200:
+                response.read()
+                raise _error(response)
+            fields: dict[str, str] = {}
+            for line in response.iter_lines():
+                if line and not line.startswith(":"):
+                    name, _, value = line.partition(":")
+                    fields[name] = value.removeprefix(" ")
+                elif not line and "data" in fields:
+                    yield int(fields["id"]), fields["event"], json.loads(fields["data"])
+                    fields = {}
+
+    def _pages(self, operation: str, params: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        asked = dict(params or {})
+        while True:
+            page = self._request(operation, params=asked).json()
+            yield from page["items"]
+            if page["next_cursor"] is None:
+                return
+            asked["cursor"] = page["next_cursor"]
+
+    def _json(self, operation: str, **more: Any) -> dict[str, Any]:
+        found = self._request(operation, **more).json()
+        assert isinstance(found, dict)
+        return found
+
+    def _request(
+        self, operation: str, *, body: Mapping[str, Any] | None = None, content: bytes | None = None,
+        headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None, wait: float = 0.0, **path: str,
+    ) -> httpx.Response:  # fmt: skip
+        method, template = OPERATIONS[operation]
+        sent = dict(headers or {})
+        if wait:
+            sent["Prefer"] = f"wait={max(1, round(wait))}"
+        given = None if body is None else {name: value for name, value in body.items() if value is not None}
+        response = self._http.request(
+            method, template.format(**path), json=given, content=content, headers=sent, params=dict(params or {}),
+            timeout=self.timeout + wait,
+        )  # fmt: skip
+        if response.status_code >= 400:
+            raise _error(response)
+        return response
+
+
+def _error(response: httpx.Response) -> ServiceError:
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    return ServiceError(response.status_code, problem if isinstance(problem, dict) else {}, response.text)
