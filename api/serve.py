@@ -1,0 +1,84 @@
+"""wattplan serve: the whole service in one command."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from api import logs
+from api.app import create_app
+from api.keys import Role
+from api.schemas.runs import RunMode, RunRequest
+from api.service import Service
+from api.settings import Settings
+from models.files import read_dataset
+
+REFERENCE = Path(__file__).resolve().parent.parent / "data" / "reference-2025q4"
+LINE = "reference"
+"""Name of the plan line of the reference dataset."""
+PLAN_GAP, PLAN_SECONDS = 0.01, 300.0
+"""Of its first plan."""
+DRAIN = 5
+"""Seconds that open requests have to end once the service is told to."""
+log = structlog.get_logger("serve")
+
+
+class Server(uvicorn.Server):
+    """Ends event streams as soon as it is told to end, so that nobody waits for them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        app: Any = self.config.app
+        app.state.service.broadcast.close()
+        super().handle_exit(sig, frame)
+
+
+def first_steps(service: Service) -> str | None:
+    """Load the reference dataset and ask for its plan, and make a key; each only if there is nothing of the kind.
+
+    Returns:
+        The text of the new key, if one was made.
+    """
+    if not service.store.lines.list(limit=1).items and REFERENCE.is_dir():
+        dataset = read_dataset(REFERENCE)
+        service.keep(dataset, "serve")
+        line = service.store.lines.add(name=LINE, dataset_id=dataset.sha256)
+        asked = RunRequest(mode=RunMode.PLAN, line=line.id, gap=PLAN_GAP, time_limit=PLAN_SECONDS)
+        run, _ = service.accept(asked, "serve")
+        log.info("the reference dataset is being planned", line=LINE, run_id=run.id)
+    if service.settings.keys and not service.store.keys.list(limit=1).items:
+        return service.new_key("first key", Role.ADMIN)[0].text
+    return None
+
+
+def run(settings: Settings) -> int:
+    """Serve until told to end; the exit code.
+
+    Raises:
+        OSError: the address can't be listened on.
+    """
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    logs.set_up()
+    app: FastAPI = create_app(settings)
+    key = first_steps(app.state.service)
+    listener = socket.create_server((settings.host, settings.port), backlog=512, family=_family(settings.host), reuse_port=False)
+    host, port = listener.getsockname()[:2]
+    sys.stdout.write(f"Wattplan serves http://{f'[{host}]' if ':' in host else host}:{port}\n")
+    if key is not None:
+        sys.stdout.write(f"API key (shown this once): {key}\n")
+    sys.stdout.flush()
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN, server_header=False)
+    server = Server(config)
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
