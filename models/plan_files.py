@@ -17,7 +17,9 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,23 +62,58 @@ def write_plan(plan: Plan, path: str | os.PathLike[str], *, format: str | None =
     """
     target = Path(path)
     format = _format_of(target, format)
-    columns = {name: plain_columns(name, plan[name]) for name in PLAN_COLUMNS}
-    columns[EVENTS] = plain_columns(EVENTS, plan.events)
+    columns = _columns(plan)
     if format == "xlsx":
         if target.is_dir():
             raise InputError([_fault(str(target), "is a folder", "not_a_file", "a file for the workbook")])
         write_bytes(target, workbook_bytes(plan.summary.model_dump(mode="json"), columns, plan.summary.dataset.name))
         return
-    files = {SUMMARY_FILE: (plan.summary.model_dump_json(indent=2) + "\n").encode()}
-    for name, found in columns.items():
-        files[f"{name}.{format}"] = _csv_bytes(found) if format == "csv" else _parquet_bytes(name, found)
     kept = _kept(target, plan.summary)
     with staged_folder(target) as staged:
-        for filename, data in files.items():
+        for filename, data in _files(plan.summary, columns, format).items():
             write_bytes(staged / filename, data)
         for name in kept:
             copy = shutil.copytree if (target / name).is_dir() else shutil.copy2
             copy(target / name, staged / name)
+
+
+def plan_to_bytes(plan: Plan) -> bytes:
+    """A plan as one zip file of what a Parquet folder holds; the same plan gives the same bytes.
+
+    Raises:
+        PlanError: a table of the plan lacks a column or holds a number that is none.
+    """
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for filename, data in _files(plan.summary, _columns(plan), "parquet").items():
+            archive.writestr(zipfile.ZipInfo(filename), data, zipfile.ZIP_DEFLATED)  # the information without a time
+    return out.getvalue()
+
+
+def plan_from_bytes(data: bytes) -> Plan:
+    """The plan of :func:`plan_to_bytes`.
+
+    Raises:
+        PlanError: with every fault found in the files and their cells.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            files = {filename: archive.read(filename) for filename in archive.namelist()}
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise PlanError([_fault("plan", "is not a zip file, or a damaged one", "bad_zip", "a zip file of a plan folder")]) from error
+    return _read_files(sorted(files), files.__getitem__)
+
+
+def _columns(plan: Plan) -> dict[str, dict[str, list[Any]]]:
+    return {**{name: plain_columns(name, plan[name]) for name in PLAN_COLUMNS}, EVENTS: plain_columns(EVENTS, plan.events)}
+
+
+def _files(summary: Summary, columns: Mapping[str, Mapping[str, list[Any]]], format: str) -> dict[str, bytes]:
+    """Files of a plan folder by name."""
+    files = {SUMMARY_FILE: (summary.model_dump_json(indent=2) + "\n").encode()}
+    for name, found in columns.items():
+        files[f"{name}.{format}"] = _csv_bytes(found) if format == "csv" else _parquet_bytes(name, found)
+    return files
 
 
 def _format_of(target: Path, format: str | None) -> str:
@@ -130,7 +167,7 @@ def _kept(folder: Path, summary: Summary) -> list[str]:
         problem = "holds other things than a plan: " + ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
         raise InputError([_fault(str(folder), problem, "not_a_plan", "a new folder, or one that holds a plan only")])
     kept = [name for name in names if ignored(name)]
-    old = _read_summary(folder, []) if SUMMARY_FILE in names else None
+    old = _read_summary(load_file(folder / SUMMARY_FILE, SUMMARY_FILE), []) if SUMMARY_FILE in names else None
     if old is not None and old.dataset.sha256 == summary.dataset.sha256:
         kept += [name for name in (DATASET_FILE, BASELINE_FOLDER) if name in names]
         kept += [REPORT_FILE] if old == summary and REPORT_FILE in names else []
@@ -187,12 +224,25 @@ def _read_folder(folder: Path) -> Plan:
         dataset = "dataset.toml" in names
         problem = "holds a dataset, not a plan" if dataset else "holds no plan" if names else "is empty"
         raise PlanError([_fault(str(folder), problem, "no_plan", _READABLE)])
+    return _read_files(names, lambda name: load_file(folder / name, name), str(folder))
+
+
+def _read_files(names: Sequence[str], load: Callable[[str], bytes | Fault], label: str = "plan") -> Plan:
+    """The plan of a folder's files.
+
+    Raises:
+        PlanError: with every fault found in the files and their cells.
+    """
     faults: list[Fault] = []
-    summary = _read_summary(folder, faults)
+    summary = None
+    if SUMMARY_FILE in names:
+        summary = _read_summary(load(SUMMARY_FILE), faults)
+    else:
+        faults.append(_fault(SUMMARY_FILE, "missing file", "missing_file", "the summary of the plan"))
     found = [name for name in names if name in _TABLE_FILES]
     if summary is not None and summary.status is SolutionStatus.INFEASIBLE and not found:
         problem = "holds the summary of a search without a plan"
-        raise PlanError([_fault(str(folder), problem, "no_plan", _READABLE, column="status", value=str(summary.status.value))])
+        raise PlanError([_fault(label, problem, "no_plan", _READABLE, column="status", value=str(summary.status.value))])
     ending = ".parquet" if sum(name.endswith(".parquet") for name in found) > len(found) / 2 else ".csv"
     tables: dict[str, RawTable] = {}
     for filename in names:
@@ -204,7 +254,7 @@ def _read_folder(folder: Path) -> Plan:
         elif name not in FILE_COLUMNS:
             tables[name] = RawTable(name, filename)
         else:
-            data = load_file(folder / filename, filename)
+            data = load(filename)
             if isinstance(data, Fault):
                 tables[name], more = RawTable(name, filename, readable=False), [data]
             else:
@@ -259,13 +309,8 @@ def _plan(summary: Summary | None, tables: Mapping[str, RawTable], label: str, f
     return Plan(summary, frames, frames.get(EVENTS))
 
 
-def _read_summary(folder: Path, faults: list[Fault]) -> Summary | None:
-    """The summary of a plan folder; None, and faults, if there is none."""
-    path = folder / SUMMARY_FILE
-    if not os.path.lexists(path):
-        faults.append(_fault(SUMMARY_FILE, "missing file", "missing_file", "the summary of the plan"))
-        return None
-    data = load_file(path, SUMMARY_FILE)
+def _read_summary(data: bytes | Fault, faults: list[Fault]) -> Summary | None:
+    """A summary from what its file holds; None, and faults, if it is none."""
     text = data if isinstance(data, Fault) else decode(data, SUMMARY_FILE)
     if isinstance(text, Fault):
         faults.append(text)
@@ -331,4 +376,4 @@ def _summary_fault(label: str, found: Mapping[str, Any]) -> Fault:
     return _fault(label, "is not what must stand here", code, allowed, column=column, value=value)
 
 
-__all__ = ["FORMATS", "read_plan", "write_plan"]
+__all__ = ["FORMATS", "plan_from_bytes", "plan_to_bytes", "read_plan", "write_plan"]

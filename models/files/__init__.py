@@ -12,7 +12,7 @@ from models.faults import DatasetError, Fault, InputError, closest
 from models.files.archive import parse_archive
 from models.files.atomic import storage, write_bytes, write_folder
 from models.files.csv_folder import FILES, file_fault, folder_files, ignored, load_file, read_folder
-from models.files.json_file import json_bytes, parse_json, raw_from_plain
+from models.files.json_file import dataset_from_bytes, dataset_to_bytes, json_bytes, parse_json, raw_from_plain
 from models.files.workbook import parse_workbook, workbook_bytes
 
 FORMATS = ("csv", "xlsx", "json")
@@ -122,4 +122,4 @@ def _notes_of(folder: Path) -> dict[str, bytes]:
         return {n: (folder / n).read_bytes() for n in names if n not in FILES}
 
 
-__all__ = ["FORMATS", "from_bytes", "from_plain", "read_dataset", "write_dataset"]
+__all__ = ["FORMATS", "dataset_from_bytes", "dataset_to_bytes", "from_plain", "read_dataset", "write_dataset"]

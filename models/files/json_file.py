@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from models.checks import RawDataset, RawTable, numbered_rows
 from models.dataset import Dataset
-from models.faults import Fault
+from models.faults import DatasetError, Fault
 from models.files.csv_folder import file_fault
 
 DOCUMENT = '{"dataset": {...}, "sites": [{...}, ...], ...}'
@@ -79,3 +81,23 @@ def _table(name: str, rows: object, faults: list[Fault]) -> RawTable:
 def json_bytes(dataset: Dataset) -> bytes:
     """A dataset as a JSON document."""
     return json.dumps(dataset.to_plain(), ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
+
+
+def dataset_to_bytes(dataset: Dataset) -> bytes:
+    """A dataset as a compressed JSON document; the same rows in the same order give the same bytes."""
+    return gzip.compress(json_bytes(dataset), mtime=0)
+
+
+def dataset_from_bytes(data: bytes) -> Dataset:
+    """The dataset of :func:`dataset_to_bytes`, checked.
+
+    Raises:
+        DatasetError: with every fault found.
+    """
+    try:
+        found = parse_json("dataset", gzip.decompress(data))
+    except (OSError, EOFError, zlib.error):
+        found = file_fault("dataset", "cannot be uncompressed", "bad_gzip", "a JSON document compressed by gzip")
+    if isinstance(found, Fault):
+        raise DatasetError([found])
+    return Dataset.check(found)

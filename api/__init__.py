@@ -1,0 +1,1 @@
+"""The what-if service over HTTP: routes, store, keys, page."""

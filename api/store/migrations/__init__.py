@@ -1,0 +1,1 @@
+"""Changes of the schema, one file a step (Alembic)."""

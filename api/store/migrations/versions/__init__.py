@@ -1,0 +1,1 @@
+"""Steps, in the order that each names with ``down_revision``."""
