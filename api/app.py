@@ -16,7 +16,7 @@ from api.openapi import document
 from api.routes import changes, datasets, demo, diffs, health, keys, lines, runs, scenarios
 from api.service import Service
 from api.settings import Settings
-from api.store import BadCursorError, Store
+from api.store import Store
 from api.version import VERSION
 
 PREFIX = "/api/v1"
@@ -49,7 +49,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(problems.Problem, problems.on_problem)
     app.add_exception_handler(RequestValidationError, problems.on_validation)
     app.add_exception_handler(HTTPException, problems.on_http)
-    app.add_exception_handler(BadCursorError, problems.on_cursor)
     app.include_router(health.router)
     v1 = APIRouter(prefix=PREFIX)
     for resource in RESOURCES:

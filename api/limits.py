@@ -112,7 +112,7 @@ class Watched:
             if scope["method"] not in READS and key_id is not None and "app" in scope:
                 entry = {"key_id": key_id, "action": route, "method": scope["method"], "path": scope["path"][:500], "status": status}
                 client = scope["client"][0] if scope.get("client") else ""
-                await asyncio.to_thread(scope["app"].state.service.store.audit_log.add, request_id=request_id, client=client, **entry)
+                await asyncio.to_thread(scope["app"].state.service.store.audit.add, request_id=request_id, client=client, **entry)
             log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4), key_id=key_id)
 
 

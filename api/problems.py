@@ -128,12 +128,6 @@ async def on_http(request: Request, error: Exception) -> JSONResponse:
     return response_of(request, Problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {})))
 
 
-async def on_cursor(request: Request, error: Exception) -> JSONResponse:
-    """Answers a cursor that this service did not give."""
-    item = FaultItem(pointer="", parameter="cursor", message=str(error), code="bad_cursor")
-    return response_of(request, Problem(422, "bad_cursor", str(error), [item]))
-
-
 async def on_validation(request: Request, error: Exception) -> JSONResponse:
     """Answers a request whose parameters or body do not fit their schema."""
     assert isinstance(error, RequestValidationError)

@@ -15,9 +15,10 @@ from fastapi import FastAPI
 from api import logs
 from api.app import create_app
 from api.keys import Role
-from api.schemas.runs import RunMode, RunRequest
+from api.schemas.runs import RunRequest
 from api.service import Service
 from api.settings import Settings
+from api.store import RunMode
 from models.files import read_dataset
 
 REFERENCE = Path(__file__).resolve().parent.parent / "data" / "reference-2025q4"
@@ -49,7 +50,7 @@ def first_steps(service: Service) -> str | None:
     if not service.store.lines.list(limit=1).items and REFERENCE.is_dir():
         dataset = read_dataset(REFERENCE)
         service.keep(dataset, "serve")
-        line = service.store.lines.add(name=LINE, dataset_id=dataset.sha256)
+        line = service.store.lines.create(LINE, dataset.sha256)
         asked = RunRequest(mode=RunMode.PLAN, line=line.id, gap=PLAN_GAP, time_limit=PLAN_SECONDS)
         run, _ = service.accept(asked, "serve")
         log.info("the reference dataset is being planned", line=LINE, run_id=run.id)

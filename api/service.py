@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api import keys
@@ -14,21 +13,19 @@ from api.keys import NewKey, Role
 from api.metrics import STORED
 from api.problems import Problem, faults_problem
 from api.recent import Recent
-from api.schemas.runs import RunMode, RunRequest
+from api.schemas.runs import RunRequest
 from api.settings import Settings
-from api.store import NotFoundError, RunState, Store
+from api.store import FINAL_STATES, NotFoundError, RunMode, RunState, Saved, Store, question_of
 from api.supervisor import RETRY_SEED, Supervisor
 from api.version import VERSION
 from batch.engine import Job
 from models.changes import Applied, Change, ChangeError, apply, read_changes
 from models.dataset import Dataset
-from models.packed import dataset_from_bytes, dataset_to_bytes, plan_from_bytes
+from models.plan_files import plan_from_bytes
 from models.plan import Plan
 
 DATASETS, PLANS = 8, 8
 """How many are kept ready in memory."""
-DEPTH = 20
-"""Scenarios that may stand on one another."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +62,11 @@ class Service:
 
     def __post_init__(self) -> None:
         """Set up what is kept in memory."""
-        self.datasets: Recent[Dataset] = Recent(DATASETS, self._dataset)
+        self.datasets: Recent[Dataset] = Recent(DATASETS, self.store.datasets.load)
         self.plans: Recent[Plan] = Recent(PLANS, lambda sha: plan_from_bytes(self.store.blobs.get(sha)))
         self.supervisor = Supervisor(self.store, self.broadcast, self.settings, self.job_of)
 
     # datasets ----------------------------------------------------------------------------------
-
-    def _dataset(self, sha: str) -> Dataset:
-        return dataset_from_bytes(self.store.blobs.get(self.store.datasets.get(sha).blob))
 
     def dataset(self, sha: str) -> Dataset:
         """A dataset by its hash.
@@ -85,15 +79,18 @@ class Service:
         except NotFoundError:
             raise Problem(404, "unknown_dataset", f"there is no dataset {sha}") from None
 
-    def keep(self, dataset: Dataset, key_id: str) -> Any:
+    def known(self, sha: str) -> bool:
+        """Whether a dataset is stored."""
+        try:
+            self.store.datasets.get(sha)
+        except NotFoundError:
+            return False
+        return True
+
+    def keep(self, dataset: Dataset, key_id: str, *, derived: bool = False) -> Any:
         """Store a dataset, once; its row."""
-        packed = dataset_to_bytes(dataset)
-        blob = self.store.blobs.put(packed)
         self.datasets.put(dataset.sha256, dataset)
-        return self.store.datasets.add(
-            id=dataset.sha256, name=dataset.name, created_by=key_id, size_bytes=len(packed), periods=dataset.calendar.periods,
-            sites=len(dataset.table_rows("sites")), blob=blob,
-        )  # fmt: skip
+        return self.store.datasets.put(dataset, key_id, derived=derived)
 
     # runs --------------------------------------------------------------------------------------
 
@@ -125,11 +122,11 @@ class Service:
             Problem: 404, there is none.
         """
         try:
-            return self.store.lines.find(name)
+            return self.store.lines.get(name)
         except NotFoundError:
             raise Problem(404, "unknown_line", f"there is no plan line {name}") from None
 
-    def scenario(self, id: str) -> Any:
+    def scenario(self, id: str) -> Saved:
         """A scenario.
 
         Raises:
@@ -147,18 +144,11 @@ class Service:
 
     def of_scenario(self, id: str) -> Base:
         """A scenario's line, and all changes from there."""
-        changes: list[list[dict[str, Any]]] = []
-        scenario = first = self.scenario(id)
-        revision = self.store.scenarios.revision(id)
-        changes.append(revision.changes)
-        for _ in range(DEPTH):
-            if scenario.parent_scenario_id is None:
-                break
-            scenario = self.scenario(scenario.parent_scenario_id)
-            changes.append(self.store.scenarios.revision(scenario.id).changes)
-        base = self.of_line(scenario.parent_line_id)
-        every = tuple(change for part in reversed(changes) for change in part)
-        return Base(base.dataset, base.baseline, every, base.line, first.id, revision.revision)
+        self.scenario(id)
+        chain = self.store.scenarios.lineage(id)
+        base = self.of_line(chain[0].scenario.parent_line_id or "")
+        every = tuple(change for saved in chain for change in saved.revision.changes)
+        return Base(base.dataset, base.baseline, every, base.line, id, chain[-1].revision.revision)
 
     def base_of(self, asked: RunRequest) -> Base:
         """What a question is about.
@@ -211,18 +201,21 @@ class Service:
         base = self.base_of(asked)
         changes, applied = self.changed(base, asked.changes)
         baseline = base.baseline
-        question = question_of(asked.mode, applied.dataset.sha256, None if baseline is None else baseline.plan_blob, asked.seed)
+        plain = [change.model_dump(mode="json") for change in changes]
+        question = question_of(
+            mode=asked.mode, base_dataset_id=base.dataset, changes=plain, baseline_run_id=None if baseline is None else baseline.id,
+            seed=asked.seed, code_version=VERSION,
+        )  # fmt: skip
         if not asked.fresh:
             known = self.store.runs.answered(question, asked.gap)
             if known is not None:
                 STORED.inc()
                 return known, True
-        if self.store.runs.count(RunState.QUEUED) >= s.queue_most:
+        if self.store.runs.counts()[RunState.QUEUED] >= s.queue_most:
             raise Problem(429, "queue_full", f"{s.queue_most} runs wait already", headers={"Retry-After": "10"})
-        self.keep(applied.dataset, key_id)
-        plain = [change.model_dump(mode="json", exclude_defaults=True) | {"type": change.type} for change in changes]
+        self.keep(applied.dataset, key_id, derived=True)
         run = self.store.runs.create(
-            mode=asked.mode.value, base_dataset_id=base.dataset, dataset_id=applied.dataset.sha256, changes=plain,
+            mode=asked.mode, base_dataset_id=base.dataset, dataset_id=applied.dataset.sha256, changes=plain,
             options={"gap": asked.gap, "time_limit": asked.time_limit, "seed": asked.seed, "threads": s.threads},
             baseline_run_id=None if baseline is None else baseline.id, line_id=base.line, scenario_id=base.scenario, revision=base.revision,
             question=question, code_version=VERSION, created_by=key_id,
@@ -250,12 +243,5 @@ class Service:
     def new_key(self, name: str, role: Role, days: int | None = None) -> tuple[NewKey, Any]:
         """Make a key; its text is known only now."""
         key = keys.make()
-        return key, self.store.keys.add(id=key.id, name=name, role=role.value, hash=key.hash, days=days)
-
-
-FINAL_STATES = (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
-
-
-def question_of(mode: RunMode, dataset: str, plan: str | None, seed: int) -> str:
-    """Hash of a question: the same dataset after changes, asked the same way, from the same plan."""
-    return hashlib.sha256(json.dumps([mode.value, dataset, plan, seed]).encode()).hexdigest()
+        expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
+        return key, self.store.keys.create(key.id, name, role, key.hash, expires)

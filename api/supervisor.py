@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -16,7 +17,7 @@ import structlog
 from api.events import FINAL, Broadcast, Event
 from api.metrics import CRASHES, RUN_SECONDS, RUNS, SOLVING, WAITING
 from api.settings import Settings
-from api.store import RunState, Store
+from api.store import NO_SOLUTION, RunState, Store
 from batch.engine import Ended, Engine, Fate, Job
 
 RETRIES = 1
@@ -96,10 +97,10 @@ class Supervisor:
 
     async def stop(self, run_id: str) -> None:
         """Ask a run to end with its best plan."""
-        state = await asyncio.to_thread(self.store.runs.ask_stop, run_id)
-        if state is RunState.CANCELLED:
-            await self._ended_elsewhere(run_id)
-        elif state is RunState.STOPPING and self.engine is not None:
+        run = await asyncio.to_thread(self.store.runs.ask_stop, run_id)
+        if run.state is RunState.CANCELLED:
+            await self._ended_elsewhere(run)
+        elif run.state is RunState.STOPPING and self.engine is not None:
             await self.engine.stop(run_id)
 
     async def kill(self, run_id: str) -> None:
@@ -107,8 +108,7 @@ class Supervisor:
         if run_id in self.active and self.engine is not None:
             await self.engine.kill(run_id)
         else:
-            await asyncio.to_thread(self.store.runs.cancel, run_id)
-            await self._ended_elsewhere(run_id)
+            await self._ended_elsewhere(await asyncio.to_thread(self.store.runs.cancel, run_id))
 
     # runs to the engine ------------------------------------------------------------------------
 
@@ -128,12 +128,21 @@ class Supervisor:
                 pass
             self._bell.clear()
             while self.engine is not None and self.engine.free > 0:
-                run = await asyncio.to_thread(self.store.runs.take_next)
+                run = await asyncio.to_thread(self._take_next)
                 if run is None:
                     break
                 await self._give(run)
-            WAITING.set(await asyncio.to_thread(self.store.runs.count, RunState.QUEUED))
+            WAITING.set((await asyncio.to_thread(self.store.runs.counts))[RunState.QUEUED])
             SOLVING.set(len(self.active))
+
+    def _take_next(self) -> Any:
+        """Take up the run that waits longest; None when none waits."""
+        for run in self.store.runs.unfinished():
+            if run.state is RunState.QUEUED:
+                taken = self.store.runs.take(run.id)
+                if taken is not None:
+                    return taken
+        return None
 
     async def _give(self, run: Any) -> None:
         assert self.engine is not None
@@ -170,9 +179,10 @@ class Supervisor:
                 log.exception("an event could not be written", run_id=told.run_id, kind=told.kind)
 
     async def _event(self, run_id: str, attempt: int, kind: str, payload: dict[str, Any]) -> None:
-        row = await asyncio.to_thread(self.store.runs.note_event, run_id, attempt, kind, payload)
-        if row is not None:
-            self.broadcast.publish(run_id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
+        at = datetime.now(UTC)
+        number = await asyncio.to_thread(self.store.runs.note_event, run_id, attempt, kind, payload, at)
+        if number is not None:
+            self.broadcast.publish(run_id, Event(number, kind, at.isoformat(), payload))
 
     async def _incumbent(self, told: _Told) -> None:
         payload = dict(told.payload)
@@ -235,18 +245,40 @@ class Supervisor:
         self, run_id: str, attempt: int, state: RunState, outcome: dict[str, Any], plan: str | None, problem: dict[str, Any] | None
     ) -> None:
         """Write a run's end, once, and tell it."""
-        row = await asyncio.to_thread(self.store.runs.finish, run_id, attempt, state, outcome, plan, problem)
-        if row is None:
-            return
-        self.broadcast.publish(run_id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
         run = await asyncio.to_thread(self.store.runs.get, run_id)
+        found = _found(run, state, outcome)
+        answer = {**(run.answer or {}), **{name: value for name, value in outcome.items() if name not in ("failure", "dataset")}}
+        event = {"status": found["solution_status"], **{name: found[name] for name in ("stop_reason", "npv_usd", "bound_usd", "gap")}}
+        number = await asyncio.to_thread(
+            self.store.runs.finish, run_id, attempt, state, **found, answer=answer, problem=problem, plan_blob=plan, event=event
+        )  # fmt: skip
+        if number is None:
+            return
+        run = await asyncio.to_thread(self.store.runs.get, run_id)
+        await self._ended_elsewhere(run)
         RUNS.labels(run.mode, state.value, run.stop_reason or "").inc()
         if run.started_at is not None and run.finished_at is not None:
             RUN_SECONDS.labels(run.mode).observe((run.finished_at - run.started_at).total_seconds())
         log.info("run ended", run_id=run_id, attempt=attempt, state=state.value, status=run.solution_status, gap=run.gap)
 
-    async def _ended_elsewhere(self, run_id: str) -> None:
-        """Tell the end of a run that the store has ended by itself."""
-        row = await asyncio.to_thread(self.store.runs.last_event, run_id)
-        if row is not None and row.kind == FINAL:
-            self.broadcast.publish(run_id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
+    async def _ended_elsewhere(self, run: Any) -> None:
+        """Tell the end of a run that the store has written."""
+        for row in await asyncio.to_thread(self.store.runs.events, run.id, run.last_event - 1):
+            if row.kind == FINAL:
+                self.broadcast.publish(run.id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
+
+
+def _found(run: Any, state: RunState, outcome: dict[str, Any]) -> dict[str, Any]:
+    """Status, reason and figures of what was found, as the store has them."""
+    nothing = {"solution_status": None, "stop_reason": None, "npv_usd": None, "bound_usd": None, "gap": None}
+    if state is not RunState.SUCCEEDED:
+        return nothing
+    summary = outcome.get("summary")
+    if summary is not None:
+        names = ("stop_reason", "npv_usd", "bound_usd", "gap")
+        return {"solution_status": summary["status"], **{name: summary[name] for name in names}}
+    if outcome.get("from_checkpoint"):
+        known = {"npv_usd": run.npv_usd, "bound_usd": run.bound_usd, "gap": run.gap} if run.plan_blob is not None else {}
+        status = "feasible" if known else NO_SOLUTION
+        return {**nothing, **known, "solution_status": status, "stop_reason": outcome["stop_reason"]}
+    return nothing

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Query, Request
 
 from api.problems import MEDIA_TYPE, FaultItem, Problem, ProblemDocument
 from api.service import Service
+
+
+T = TypeVar("T")
 
 
 def service_of(request: Request) -> Service:
@@ -25,6 +29,19 @@ IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="t
 IdempotencyKey = Annotated[
     str | None, Header(alias="Idempotency-Key", description="a request with the same key and body is done once; its answer is kept for a day")
 ]
+
+
+def page(call: Callable[..., T], **asked: Any) -> T:
+    """Some of a list.
+
+    Raises:
+        Problem: 422, the cursor is none of this list.
+    """
+    try:
+        return call(**asked)
+    except ValueError as error:
+        item = FaultItem(pointer="", parameter="cursor", message=str(error), code="bad_cursor")
+        raise Problem(422, "bad_cursor", str(error), [item]) from None
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Request, Response
 from api import uploads
 from api.problems import Problem, faults_problem
 from api.route import Route
-from api.routes.common import Cursor, IdempotencyKey, IfNoneMatch, Limit, TheService, etag, problems
+from api.routes.common import Cursor, IdempotencyKey, IfNoneMatch, Limit, TheService, etag, page, problems
 from api.routes.rows import plain, row_changes
 from api.schemas.base import FaultView, Page
 from api.schemas.datasets import DatasetDiff, DatasetView, TableView
@@ -48,8 +48,9 @@ async def create(
         dataset = await asyncio.to_thread(uploads.read, content_type, data)
     except DatasetError as error:
         raise faults_problem(422, "bad_dataset", f"the dataset has {len(error.faults)} faults; the first: {error.faults[0]}", error.faults) from None
-    row, new = await asyncio.to_thread(service.keep, dataset, caller.key_id)
-    response.status_code = 201 if new else 200
+    known = await asyncio.to_thread(service.known, dataset.sha256)
+    row = await asyncio.to_thread(service.keep, dataset, caller.key_id)
+    response.status_code = 200 if known else 201
     response.headers["Location"] = f"/api/v1/datasets/{dataset.sha256}"
     response.headers["ETag"] = etag(dataset.sha256)
     return view_of(row, dataset)
@@ -67,8 +68,8 @@ def view_of(row: Any, dataset: Dataset) -> DatasetView:
 @router.get("", responses=problems(422))
 def list_datasets(caller: Viewer, service: TheService, limit: Limit = 50, cursor: Cursor = None) -> Page[DatasetView]:
     """Datasets, newest first."""
-    page = service.store.datasets.list(limit=limit, cursor=cursor)
-    return Page(items=[view_of(row, service.dataset(row.id)) for row in page.items], next_cursor=page.next_cursor)
+    found = page(service.store.datasets.list, limit=limit, cursor=cursor)
+    return Page(items=[view_of(row, service.dataset(row.id)) for row in found.items], next_cursor=found.next_cursor)
 
 
 FORMATS = {

@@ -27,7 +27,7 @@ class Demo(Told):
 @router.get("/demo-data")
 def demo_data(caller: Viewer, service: TheService) -> list[Demo]:
     """For every type of change whose example fits the dataset of the newest plan line: a question that can be sent as it is."""
-    lines = service.store.lines.list(limit=1, cursor=None).items
+    lines = service.store.lines.list(limit=1).items
     if not lines:
         return []
     dataset, found = service.dataset(lines[0].dataset_id), []

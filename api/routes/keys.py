@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from api.problems import Problem
 from api.route import SecretRoute
-from api.routes.common import Cursor, Limit, TheService, problems
+from api.routes.common import Cursor, Limit, TheService, page, problems
 from api.schemas.base import Page
 from api.schemas.keys import AuditEntryView, KeyRequest, KeyView, NewKeyView
 from api.security import Admin
@@ -34,8 +34,8 @@ def create(caller: Admin, service: TheService, asked: KeyRequest) -> NewKeyView:
 @router.get("/keys", responses=problems(422))
 def list_keys(caller: Admin, service: TheService, limit: Limit = 50, cursor: Cursor = None) -> Page[KeyView]:
     """All keys, without their secrets."""
-    page = service.store.keys.list(limit=limit, cursor=cursor)
-    return Page(items=[view_of(row) for row in page.items], next_cursor=page.next_cursor)
+    found = page(service.store.keys.list, limit=limit, cursor=cursor)
+    return Page(items=[view_of(row) for row in found.items], next_cursor=found.next_cursor)
 
 
 @router.delete("/keys/{key}", status_code=204, responses=problems(404))
@@ -51,7 +51,7 @@ def revoke(caller: Admin, service: TheService, key: str) -> Response:
 @router.get("/audit-log", responses=problems(422))
 def audit_log(caller: Admin, service: TheService, limit: Limit = 50, cursor: Cursor = None) -> Page[AuditEntryView]:
     """What was done with which key, newest first."""
-    page = service.store.audit_log.list(limit=limit, cursor=cursor)
-    return Page(items=[AuditEntryView.model_validate(row, from_attributes=True) for row in page.items], next_cursor=page.next_cursor)
+    found = page(service.store.audit.list, limit=limit, cursor=cursor)
+    return Page(items=[AuditEntryView.model_validate(row, from_attributes=True) for row in found.items], next_cursor=found.next_cursor)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from api.problems import Problem
 from api.route import Route
-from api.routes.common import Cursor, IdempotencyKey, IfMatch, Limit, TheService, etag, problems, version_of
+from api.routes.common import Cursor, IdempotencyKey, IfMatch, Limit, TheService, etag, page, problems, version_of
 from api.schemas.base import Page
 from api.schemas.lines import LineRequest, LineUpdate, LineView
 from api.security import Planner, Viewer
@@ -47,7 +47,7 @@ def create(
     if asked.baseline is not None and planned(service, asked.baseline).dataset_id != asked.dataset:
         raise Problem(409, "other_dataset", f"the plan of run {asked.baseline} is of another dataset")
     try:
-        row = service.store.lines.add(name=asked.name, dataset_id=asked.dataset, run_id=asked.baseline)
+        row = service.store.lines.create(name=asked.name, dataset_id=asked.dataset, run_id=asked.baseline)
     except ConflictError as error:
         raise Problem(409, "name_taken", str(error)) from None
     response.headers["Location"], response.headers["ETag"] = f"/api/v1/lines/{row.id}", etag(row.version)
@@ -57,8 +57,8 @@ def create(
 @router.get("", responses=problems(422))
 def list_lines(caller: Viewer, service: TheService, limit: Limit = 50, cursor: Cursor = None) -> Page[LineView]:
     """Plan lines, newest first."""
-    page = service.store.lines.list(limit=limit, cursor=cursor)
-    return Page(items=[view_of(row) for row in page.items], next_cursor=page.next_cursor)
+    found = page(service.store.lines.list, limit=limit, cursor=cursor)
+    return Page(items=[view_of(row) for row in found.items], next_cursor=found.next_cursor)
 
 
 @router.get("/{line}", responses=problems(404))
@@ -87,16 +87,3 @@ def update(
         raise Problem(409, "name_taken", str(error)) from None
     response.headers["ETag"] = etag(row.version)
     return view_of(row)
-
-
-@router.delete("/{line}", status_code=204, responses=problems(404, 409, 412, 428))
-def delete(caller: Planner, service: TheService, line: str, if_match: IfMatch = None) -> Response:
-    """Delete a plan line that no scenario stands on; its runs stay."""
-    row = service.line(line)
-    try:
-        service.store.lines.delete(row.id, version_of(if_match))
-    except StaleError as error:
-        raise Problem(412, "stale", str(error)) from None
-    except ConflictError as error:
-        raise Problem(409, "in_use", str(error)) from None
-    return Response(status_code=204)

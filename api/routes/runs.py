@@ -15,13 +15,14 @@ from fastapi.responses import StreamingResponse
 from api.events import Event
 from api.problems import FaultItem, Problem
 from api.route import Route
-from api.routes.common import Cursor, IdempotencyKey, Limit, TheService, problems
+from api.routes.common import Cursor, IdempotencyKey, Limit, TheService, page, problems
 from api.routes.datasets import wanted
 from api.routes.views import run_view
 from api.schemas.base import Page
-from api.schemas.runs import RunRequest, RunState, RunView
+from api.schemas.runs import RunRequest, RunView
 from api.security import Planner, Viewer
-from api.service import FINAL_STATES, Service
+from api.service import Service
+from api.store import FINAL_STATES, RunState
 from models.plan import PLAN_COLUMNS
 
 router = APIRouter(prefix="/runs", route_class=Route, tags=["runs"], responses=problems())
@@ -79,8 +80,8 @@ def list_runs(
 ) -> Page[RunView]:  # fmt: skip
     """Runs, newest first."""
     line_id = None if line is None else service.line(line).id
-    page = service.store.runs.list(limit=limit, cursor=cursor, state=None if state is None else state.value, line_id=line_id, scenario_id=scenario)
-    return Page(items=[run_view(row) for row in page.items], next_cursor=page.next_cursor)
+    found = page(service.store.runs.list, limit=limit, cursor=cursor, states=() if state is None else (state,), line_id=line_id, scenario_id=scenario)
+    return Page(items=[run_view(row) for row in found.items], next_cursor=found.next_cursor)
 
 
 @router.get("/{run}", responses=problems(404))

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Response
 
 from api.problems import Problem
 from api.route import Route
-from api.routes.common import Cursor, IdempotencyKey, IfMatch, Limit, TheService, etag, problems, version_of
+from api.routes.common import Cursor, IdempotencyKey, IfMatch, Limit, TheService, etag, page, problems, version_of
 from api.schemas.base import Page
 from api.schemas.lines import RevisionRequest, RevisionView, ScenarioRequest, ScenarioView
 from api.security import Planner, Viewer
-from api.service import Service
-from api.store import ConflictError, StaleError
+from api.store import ConflictError, Saved, StaleError
 
 router = APIRouter(prefix="/scenarios", route_class=Route, tags=["scenarios"], responses=problems())
 
 
-def view_of(service: Service, row: Any) -> ScenarioView:
+def view_of(saved: Saved) -> ScenarioView:
     """A scenario as it is told."""
-    revision = service.store.scenarios.revision(row.id)
+    row, revision = saved.scenario, saved.revision
     return ScenarioView(
         id=row.id, name=row.name, line=row.parent_line_id, parent=row.parent_scenario_id, version=row.version, revision=revision.revision,
         changes=revision.changes, note=revision.note, created_at=row.created_at, updated_at=row.updated_at,
@@ -34,27 +31,30 @@ def create(
     """A new scenario; its changes have to be possible."""
     base = service.of_line(asked.line) if asked.line is not None else service.of_scenario(asked.parent or "")
     service.changed(base, asked.changes)
-    row = service.store.scenarios.add(
-        name=asked.name, parent_line_id=base.line if asked.parent is None else None, parent_scenario_id=asked.parent, changes=asked.changes,
-        note=asked.note, created_by=caller.key_id,
-    )  # fmt: skip
-    response.headers["Location"], response.headers["ETag"] = f"/api/v1/scenarios/{row.id}", etag(row.version)
-    return view_of(service, row)
+    try:
+        row = service.store.scenarios.create(
+            asked.name, line_id=base.line if asked.parent is None else None, scenario_id=asked.parent, changes=asked.changes, note=asked.note,
+            created_by=caller.key_id,
+        )  # fmt: skip
+    except ConflictError as error:
+        raise Problem(409, "name_taken", str(error)) from None
+    response.headers["Location"], response.headers["ETag"] = f"/api/v1/scenarios/{row.scenario.id}", etag(row.scenario.version)
+    return view_of(row)
 
 
 @router.get("", responses=problems(422))
 def list_scenarios(caller: Viewer, service: TheService, limit: Limit = 50, cursor: Cursor = None) -> Page[ScenarioView]:
     """Scenarios, newest first."""
-    page = service.store.scenarios.list(limit=limit, cursor=cursor)
-    return Page(items=[view_of(service, row) for row in page.items], next_cursor=page.next_cursor)
+    found = page(service.store.scenarios.list, limit=limit, cursor=cursor)
+    return Page(items=[view_of(row) for row in found.items], next_cursor=found.next_cursor)
 
 
 @router.get("/{scenario}", responses=problems(404))
 def get(caller: Viewer, service: TheService, scenario: str, response: Response) -> ScenarioView:
     """A scenario with its current changes."""
     row = service.scenario(scenario)
-    response.headers["ETag"] = etag(row.version)
-    return view_of(service, row)
+    response.headers["ETag"] = etag(row.scenario.version)
+    return view_of(row)
 
 
 @router.get("/{scenario}/revisions", responses=problems(404))
@@ -73,16 +73,16 @@ def revise(
     idempotency_key: IdempotencyKey = None,
 ) -> ScenarioView:  # fmt: skip
     """Give a scenario other changes; the ones before stay as a revision."""
-    row = service.scenario(scenario)
+    parent = service.scenario(scenario).scenario
     version = version_of(if_match)
-    base = service.of_line(row.parent_line_id) if row.parent_line_id is not None else service.of_scenario(row.parent_scenario_id)
+    base = service.of_line(parent.parent_line_id) if parent.parent_line_id else service.of_scenario(parent.parent_scenario_id or "")
     service.changed(base, asked.changes)
     try:
-        row = service.store.scenarios.revise(scenario, version, asked.changes, asked.note, caller.key_id)
+        row = service.store.scenarios.revise(scenario, version, changes=asked.changes, note=asked.note, created_by=caller.key_id)
     except StaleError as error:
         raise Problem(412, "stale", str(error)) from None
-    response.headers["ETag"] = etag(row.version)
-    return view_of(service, row)
+    response.headers["ETag"] = etag(row.scenario.version)
+    return view_of(row)
 
 
 @router.delete("/{scenario}", status_code=204, responses=problems(404, 409, 412, 428))

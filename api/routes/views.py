@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.schemas.base import FaultView
-from api.schemas.runs import EvaluationView, RunState, RunView, SolutionView
+from api.schemas.runs import EvaluationView, RunView, SolutionView
 
 
 def run_view(run: Any) -> RunView:
@@ -18,7 +18,7 @@ def run_view(run: Any) -> RunView:
         links["baseline"] = f"/api/v1/runs/{run.baseline_run_id}"
     evaluation = answer.get("evaluation")
     return RunView(
-        id=run.id, state=RunState(run.state), mode=run.mode, solution=_solution(run, answer),
+        id=run.id, state=run.state, mode=run.mode, solution=_solution(run, answer),
         evaluation=None if evaluation is None else EvaluationView.model_validate(evaluation),
         sentences=answer.get("sentences", []), warnings=[FaultView.model_validate(w) for w in answer.get("warnings", [])],
         base_dataset=run.base_dataset_id, dataset=run.dataset_id, baseline=run.baseline_run_id, line=run.line_id, scenario=run.scenario_id,

@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from api.schemas.base import Asked, Changes, FaultView, Sha256, Told
-
-
-class RunMode(StrEnum):
-    """How a question is answered."""
-
-    PLAN = "plan"
-    EVALUATE = "evaluate"
-    REPAIR = "repair"
-    REOPTIMIZE = "reoptimize"
-
-
-class RunState(StrEnum):
-    """Where a run stands; the last three are final."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+from api.store import RunMode, RunState
 
 
 class RunRequest(Asked):
