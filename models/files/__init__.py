@@ -122,4 +122,4 @@ def _notes_of(folder: Path) -> dict[str, bytes]:
         return {n: (folder / n).read_bytes() for n in names if n not in FILES}
 
 
-__all__ = ["FORMATS", "dataset_from_bytes", "dataset_to_bytes", "from_plain", "read_dataset", "write_dataset"]
+__all__ = ["FORMATS", "dataset_from_bytes", "dataset_to_bytes", "from_bytes", "from_plain", "read_dataset", "write_dataset"]
