@@ -156,8 +156,7 @@ class Runs:
 
     def take(self, id: str) -> Run | None:
         """Take up a queued run as its next attempt; None if it is not queued: somebody else has it, or it has ended."""
-        now = self._database.now()
-        return self._change(id, Run.state == RunState.QUEUED, state=RunState.RUNNING, attempt=Run.attempt + 1, started_at=now)
+        return self._change(id, Run.state == RunState.QUEUED, ["started_at"], state=RunState.RUNNING, attempt=Run.attempt + 1)
 
     def requeue(self, id: str, attempt: int | None = None) -> Run | None:
         """Give back a run that is running or stopping, with its checkpoint and ``stop_asked_at``; None if it is neither.
@@ -209,10 +208,9 @@ class Runs:
         Raises:
             NotFoundError: there is none.
         """
-        now = self._database.now()
         with self._database.writing() as session:
-            row = self._changed(session, id, Run.state == RunState.RUNNING, state=RunState.STOPPING, stop_asked_at=now)
-            return row or self._cancelled(session, id, {RunState.QUEUED}, stop_asked_at=now) or _found(session, id)
+            row = self._changed(session, id, Run.state == RunState.RUNNING, ["stop_asked_at"], state=RunState.STOPPING)
+            return row or self._cancelled(session, id, {RunState.QUEUED}, ["stop_asked_at"]) or _found(session, id)
 
     def cancel(self, id: str) -> Run:
         """End a run at once; what it has stored stays. The run as it is then: one that had ended stays as it was.
@@ -265,28 +263,39 @@ class Runs:
         given = {"dataset_id": dataset_id, "answer": _plain(answer), "problem": _plain(problem)}
         values |= {name: value for name, value in given.items() if value is not None}
         with self._database.writing() as session:
-            row = self._ended(session, id, _current(attempt), state, event, **values)
+            row = self._ended(session, id, _current(attempt), state, event=event, **values)
             return None if row is None else row.last_event
 
-    def _cancelled(self, session: Session, id: str, states: Collection[RunState], **values: Any) -> Run | None:
-        return self._ended(session, id, Run.state.in_(states), RunState.CANCELLED, None, **values)
+    def _cancelled(self, session: Session, id: str, states: Collection[RunState], times: Sequence[str] = ()) -> Run | None:
+        return self._ended(session, id, Run.state.in_(states), RunState.CANCELLED, times)
 
     def _ended(
-        self, session: Session, id: str, where: ColumnElement[bool], state: RunState, event: Mapping[str, Any] | None, **values: Any
+        self,
+        session: Session,
+        id: str,
+        where: ColumnElement[bool],
+        state: RunState,
+        times: Sequence[str] = (),
+        event: Mapping[str, Any] | None = None,
+        **values: Any,
     ) -> Run | None:
-        values |= {"state": state, "finished_at": self._database.now(), "last_event": Run.last_event + 1}
-        row = self._changed(session, id, where, **values)
+        row = self._changed(session, id, where, [*times, "finished_at"], state=state, last_event=Run.last_event + 1, **values)
         if row is not None:
-            _noted(session, row, END_EVENT, {"state": state.value, **(event or {})}, row.finished_at)
+            _noted(session, row, END_EVENT, {**(event or {}), "state": state.value})
         return row
 
-    def _change(self, id: str, where: ColumnElement[bool], **values: Any) -> Run | None:
+    def _change(self, id: str, where: ColumnElement[bool], times: Sequence[str] = (), **values: Any) -> Run | None:
         with self._database.writing() as session:
-            return self._changed(session, id, where, **values)
+            return self._changed(session, id, where, times, **values)
 
-    def _changed(self, session: Session, id: str, where: ColumnElement[bool], **values: Any) -> Run | None:
-        """Compare and set in one statement, so that of several that race exactly one succeeds."""
-        change = update(Run).where(Run.id == id, where).values(updated_at=self._database.now(), **values)
+    def _changed(self, session: Session, id: str, where: ColumnElement[bool], times: Sequence[str] = (), **values: Any) -> Run | None:
+        """Compare and set in one statement, so that of several that race exactly one succeeds.
+
+        Args:
+            times: columns that become the time of the change.
+        """
+        now = dict.fromkeys([*times, "updated_at"], self._database.now())
+        change = update(Run).where(Run.id == id, where).values(**now, **values)
         return session.scalar(change.returning(Run), execution_options={"synchronize_session": False})
 
 
@@ -294,7 +303,7 @@ def _current(attempt: int) -> ColumnElement[bool]:
     return and_(Run.attempt == attempt, Run.state.in_(OPEN_STATES))
 
 
-def _noted(session: Session, row: Run, kind: str, payload: Mapping[str, Any], at: datetime | None) -> int:
+def _noted(session: Session, row: Run, kind: str, payload: Mapping[str, Any], at: datetime | None = None) -> int:
     session.add(RunEvent(run_id=row.id, number=row.last_event, at=at or row.updated_at, kind=kind, payload=dict(payload)))
     return row.last_event
 
