@@ -1,0 +1,138 @@
+"""The schema that migrations make is the one that the tables declare, whoever starts first and however often."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from api.store import Store
+from api.store.database import make_engine, required
+from api.store.migrate import downgrade, upgrade
+from api.store.tables import Base, Dataset, Line, UtcTime
+from tests.api.store.support import Place, at_once
+from tests.factories import small_dataset
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def engine(place: Place) -> Any:
+    """An engine on an empty database."""
+    (place.folder / "db").mkdir()
+    engine = make_engine(place.url)
+    yield engine
+    engine.dispose()
+
+
+def tables(engine: Engine) -> set[str]:
+    """Names of all tables but Alembic's own."""
+    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+
+
+def checks(engine: Engine) -> dict[str, set[str]]:
+    """Names of the CHECK constraints of each table."""
+    found = inspect(engine)
+    return {name: {str(check["name"]) for check in found.get_check_constraints(name)} for name in tables(engine)}
+
+
+def test_migrated_schema_is_the_declared_one(engine: Engine) -> None:
+    upgrade(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    migrated = checks(engine)
+    assert migrated["runs"] >= {"ck_runs_state", "ck_runs_mode", "ck_runs_solution_status", "ck_runs_stop_reason", "ck_runs_finished"}
+    assert migrated["scenarios"] == {"ck_scenarios_one_parent"}
+    downgrade(engine)
+    Base.metadata.create_all(engine)
+    assert checks(engine) == migrated, "Alembic's own comparison leaves CHECK constraints out"
+
+
+def test_values_that_the_migration_allows_are_the_declared_ones(engine: Engine) -> None:
+    def allowed() -> dict[tuple[str, str], str]:
+        found = inspect(engine)
+        return {(name, str(check["name"])): str(check["sqltext"]) for name in tables(engine) for check in found.get_check_constraints(name)}
+
+    upgrade(engine)
+    migrated = allowed()
+    downgrade(engine)
+    Base.metadata.create_all(engine)
+    assert allowed() == migrated
+
+
+def test_down_and_up_again(engine: Engine) -> None:
+    upgrade(engine)
+    made = tables(engine)
+    assert made == set(Base.metadata.tables)
+    upgrade(engine)
+    downgrade(engine)
+    assert tables(engine) == set()
+    upgrade(engine)
+    assert tables(engine) == made
+
+
+def test_what_is_stored_outlives_the_next_start(place: Place) -> None:
+    first = Store.open(place.url, place.folder)
+    id = first.datasets.put(small_dataset(), "anna").id
+    first.close()
+    second = Store.open(place.url, place.folder)
+    second.check()
+    assert second.datasets.load(id).sha256 == id
+    second.close()
+
+
+def test_many_threads_start_at_once(place: Place) -> None:
+    stores = at_once(4, lambda _: Store.open(place.url, place.folder))
+    assert tables(stores[0].engine) == set(Base.metadata.tables)
+    for store in stores:
+        store.close()
+
+
+def test_several_processes_start_at_once(place: Place) -> None:
+    program = "import sys; from api.store import Store; store = Store.open(*sys.argv[1:]); store.check(); store.close()"
+    command = [sys.executable, "-c", program, place.url, str(place.folder)]
+    started = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [(process.communicate(timeout=120)[1], process.returncode) for process in started] == [("", 0)] * 2
+
+
+def test_step_that_fails_leaves_the_schema_as_it_was(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE scenarios (id VARCHAR)"))  # stands in the way of a later table of the first step
+    with pytest.raises(Exception, match="scenarios"):
+        upgrade(engine)
+    assert tables(engine) == {"scenarios"}
+
+
+def test_sqlite_is_safe_and_reads_go_on_while_somebody_writes(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/w.sqlite", tmp_path)
+    with store.engine.connect() as connection:
+        found = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+    with store.database.writing() as session:
+        session.add(
+            Line(id="l", name="A", dataset_id="none yet", version=1, created_at=store.database.now(), updated_at=store.database.now())
+        )
+        assert store.lines.list().items == []
+        session.rollback()
+    store.close()
+
+
+def test_other_databases_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"must be sqlite:///... or postgresql.*found 'mysql://u:\*\*\*@h/d'"):
+        make_engine("mysql://u:secret@h/d")
+
+
+def test_time_without_a_zone_is_refused(store: Store, dataset: Dataset) -> None:
+    with pytest.raises(ValueError, match="needs its zone"):
+        UtcTime().process_bind_param(dataset.created_at.replace(tzinfo=None), store.engine.dialect)
+    with store.database.reading() as session:
+        assert required(session, Dataset, dataset.id).created_at == dataset.created_at
