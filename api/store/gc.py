@@ -93,7 +93,7 @@ def _unused_datasets(session: Session, before: datetime, without_runs: set[str])
     used = set(session.scalars(select(Line.dataset_id)))
     for id, base, dataset in session.execute(select(Run.id, Run.base_dataset_id, Run.dataset_id)):
         if id not in without_runs:
-            used |= {base, dataset}
+            used |= {base} if dataset is None else {base, dataset}
     derived = session.scalars(select(Dataset.id).where(Dataset.derived, Dataset.created_at < before))
     return [id for id in derived if id not in used]
 

@@ -55,7 +55,7 @@ class Keys:
         """
         change = update(ApiKey).where(ApiKey.id == id).values(revoked_at=func.coalesce(ApiKey.revoked_at, self._database.now()))
         with self._database.writing() as session:
-            row = session.scalar(change.returning(ApiKey))
+            row: ApiKey | None = session.scalar(change.returning(ApiKey))
         if row is None:
             raise NotFoundError("key", id)
         return row

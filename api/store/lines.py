@@ -73,7 +73,7 @@ class Lines:
         change = change.values(version=Line.version + 1, updated_at=self._database.now(), **given)
         with _name_free(name or ""), self._database.writing() as session:
             _require(session, dataset_id, run_id)
-            row = session.scalar(change.returning(Line))
+            row: Line | None = session.scalar(change.returning(Line))
             if row is None:
                 raise StaleError("plan line", id, version, required(session, Line, id, kind="plan line").version)
             return row

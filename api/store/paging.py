@@ -34,7 +34,7 @@ class Page(Generic[T]):
 
 def page_of(
     session: Session,
-    rows: Select[tuple[T]],
+    rows: Select[T],
     time: InstrumentedAttribute[datetime],
     id: InstrumentedAttribute[Any],
     cursor: str | None,

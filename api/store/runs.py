@@ -197,7 +197,7 @@ class Runs:
             gap: relative.
         """
         best = or_(Run.npv_usd.is_(None), Run.npv_usd <= npv_usd)
-        values = {"plan_blob": plan_blob, "npv_usd": npv_usd, "bound_usd": bound_usd, "gap": gap}
+        values: dict[str, Any] = {"plan_blob": plan_blob, "npv_usd": npv_usd, "bound_usd": bound_usd, "gap": gap}
         return self._change(id, and_(_current(attempt), best), **values) is not None
 
     def ask_stop(self, id: str) -> Run:

@@ -182,7 +182,7 @@ class Scenarios:
     def _change(self, session: Session, id: str, version: int, **values: Any) -> Scenario:
         change = update(Scenario).where(Scenario.id == id, Scenario.version == version, Scenario.deleted_at.is_(None))
         change = change.values(version=Scenario.version + 1, updated_at=self._database.now(), **values)
-        row = session.scalar(change.returning(Scenario))
+        row: Scenario | None = session.scalar(change.returning(Scenario))
         if row is None:
             raise StaleError("scenario", id, version, _living(session, id).version)
         return row

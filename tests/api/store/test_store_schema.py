@@ -12,10 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
+from api.keys import Role
 from api.store import Store
 from api.store.database import make_engine, required
 from api.store.migrate import downgrade, upgrade
-from api.store.tables import Base, Dataset, Line, UtcTime
+from api.store.tables import ApiKey, Base, Dataset, UtcTime
 from tests.api.store.support import Place, at_once
 from tests.factories import small_dataset
 
@@ -118,10 +119,9 @@ def test_sqlite_is_safe_and_reads_go_on_while_somebody_writes(tmp_path: Path) ->
         }
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
     with store.database.writing() as session:
-        session.add(
-            Line(id="l", name="A", dataset_id="none yet", version=1, created_at=store.database.now(), updated_at=store.database.now())
-        )
-        assert store.lines.list().items == []
+        session.add(ApiKey(id="0a", name="a", role=Role.VIEWER, hash="", created_at=store.database.now()))
+        session.flush()
+        assert store.keys.get("0a") is None
         session.rollback()
     store.close()
 
