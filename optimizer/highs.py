@@ -6,6 +6,7 @@ from its duals by :func:`certified_bound`.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ EXACT = 1e-9
 
 BOUND_STEP = 1e-6
 """Relative step by which a bound must be better to be told."""
+CAREFUL = "WATTPLAN_CAREFUL_SOLVER"
+"""Environment variable: where it is set, searches leave out feasibility jump, which has crashed; worker processes inherit it."""
 MANY = 2**31 - 1
 """Iterations that no solve reaches."""
 
@@ -140,6 +143,8 @@ class Program:
         self.option("random_seed", seed)
         self.option("primal_feasibility_tolerance", feasibility)
         self.option("mip_feasibility_tolerance", 1e-8)
+        if integer and os.environ.get(CAREFUL):
+            self.option("mip_heuristic_run_feasibility_jump", False)
         if self._h.passModel(to_highs(matrix, integer)) == highspy.HighsStatus.kError:
             raise SolverError("HiGHS refused the model")
 

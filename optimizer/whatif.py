@@ -164,6 +164,7 @@ class Planner:
     def change(
         self, changes: Sequence[Change], mode: Mode | str = Mode.REPAIR, *, gap: float = 0.01, time_limit: float = 60.0,
         progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None,
+        start: Plan | None = None, keep: Callable[[Plan], None] | None = None,
     ) -> Answer:  # fmt: skip
         """What changes do to the plan; the planner itself stays as it is.
 
@@ -175,6 +176,8 @@ class Planner:
             time_limit: seconds.
             progress: called as the search goes on.
             stop: set it to end the search with the best plan.
+            start: a plan of the changed dataset to go on from when planning anew, such as one that was kept before.
+            keep: called with each better plan, audited, while the search goes on.
 
         Raises:
             ChangeError: a change can't be carried out.
@@ -193,7 +196,7 @@ class Planner:
         seconds["evaluate"] = time.monotonic() - began - seconds["changes"]
         made: Plan | None = None
         if mode is Mode.REPAIR:
-            made = _Repair(self, applied.dataset, gap, control, progress, began).run(baseline)
+            made = _Repair(self, applied.dataset, gap, control, progress, began, keep).run(baseline)
         elif mode is Mode.REOPTIMIZE:
             left = max(0.1, control.remaining)
             made = plan(
@@ -202,9 +205,10 @@ class Planner:
                 time_limit=left,
                 threads=self.threads,
                 seed=self.seed,
-                start=baseline,
+                start=start or baseline,
                 progress=progress,
                 stop=stop,
+                keep=keep,
             )
         seconds["total"] = time.monotonic() - began
         return Answer(
@@ -241,9 +245,10 @@ class _Repair:
     """A new plan out of an old one: as it was, then with other racks, then with other sites."""
 
     def __init__(
-        self, planner: Planner, dataset: Dataset, gap: float, control: Control, progress: Callable[[Progress], None] | None, began: float
-    ) -> None:
-        self.planner, self.dataset, self.control, self.progress = planner, dataset, control, progress
+        self, planner: Planner, dataset: Dataset, gap: float, control: Control, progress: Callable[[Progress], None] | None, began: float,
+        keep: Callable[[Plan], None] | None,
+    ) -> None:  # fmt: skip
+        self.planner, self.dataset, self.control, self.progress, self.keep = planner, dataset, control, progress, keep
         self.finish = Finish(gap, planner.threads, planner.seed, control, began)
 
     def run(self, baseline: Plan) -> Plan:
@@ -268,6 +273,7 @@ class _Repair:
             planner.threads,
             planner.seed,
             self._report,
+            keep=lambda x: self._better(record, x),
             began=self.finish.began,
         )
         decisions = decisions_from_plan(instance, baseline.tables)
@@ -370,6 +376,13 @@ class _Repair:
             if not choices:
                 break
             known = choices[-1].sets
+
+    def _better(self, record: Record, x: Floats) -> None:
+        """Hand on a better plan while the search goes on, if it passes its audit; not the one that ends it."""
+        if self.keep is not None and not record.proven:
+            made, faults = self.finish.made(self.dataset, record.instance, record, x)
+            if not faults:
+                self.keep(made)
 
     def _report(self, event: Event) -> None:
         if self.progress is not None:
