@@ -1,0 +1,91 @@
+"""A Dask cluster inside this process: a scheduler on loopback, and worker processes with their nannies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+import time
+from typing import Any
+
+import dask
+from distributed import Nanny, Scheduler, Status
+
+HOST = "127.0.0.1"
+PRELOAD = ("batch.engine.worker_setup",)
+SCHEDULER_CONFIG: dict[str, Any] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.admin.low-level-log-length": 100,  # of each topic's events, among them plans
+}
+WORKER_CONFIG: dict[str, Any] = {
+    "distributed.worker.http.routes": [],
+    "distributed.worker.profile.enabled": False,
+    # Memory that a solve leaves behind must not keep a worker from the next one
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+}
+END = 1.0
+"""Seconds in which an idle worker ends by itself."""
+PATIENCE = 5.0
+"""Seconds in which a nanny must begin to start another worker."""
+
+
+class LocalCluster:
+    """A scheduler and its workers, one solve each.
+
+    Args:
+        slots: workers.
+        memory_limit: of each worker's process, such as ``6GiB``.
+    """
+
+    def __init__(self, slots: int, memory_limit: str) -> None:
+        self.slots, self.memory_limit = slots, memory_limit
+        self.folder = tempfile.TemporaryDirectory(prefix="wattplan-")
+        logging.getLogger("distributed").setLevel(logging.WARNING)
+        with dask.config.set(SCHEDULER_CONFIG):
+            self.scheduler = Scheduler(host=HOST, port=0, dashboard=False, dashboard_address=f"{HOST}:0", allowed_failures=0)
+        self.nannies: list[Nanny] = []
+        self.end = END
+        self._down: dict[int, float] = {}
+
+    @property
+    def address(self) -> str:
+        """Of the scheduler."""
+        return str(self.scheduler.address)
+
+    async def start(self) -> None:
+        """Start scheduler and workers.
+
+        Raises:
+            OSError, RuntimeError: they do not start.
+        """
+        await self.scheduler
+        self.nannies = list(await asyncio.gather(*(self._started(number) for number in range(self.slots))))
+
+    async def mend(self) -> None:
+        """Replace nannies that have given up, with their workers."""
+        now = time.monotonic()
+        for number, nanny in enumerate(self.nannies):
+            up = nanny.process is not None and nanny.process.status in (Status.starting, Status.running)
+            if nanny.status is Status.running and up:
+                self._down.pop(number, None)
+            elif now - self._down.setdefault(number, now) > PATIENCE:
+                del self._down[number]
+                await nanny.close(timeout=self.end)
+                self.nannies[number] = await self._started(number)
+
+    async def close(self) -> None:
+        """End all processes, whatever they do."""
+        await asyncio.gather(*(nanny.close(timeout=self.end) for nanny in self.nannies))
+        await self.scheduler.close(reason="engine-closed")
+        await asyncio.to_thread(self.folder.cleanup)
+
+    async def _started(self, number: int) -> Nanny:
+        nanny = Nanny(
+            self.scheduler.address, nthreads=1, host=HOST, name=f"solve-{number}", memory_limit=self.memory_limit,
+            local_directory=self.folder.name, silence_logs=logging.WARNING, config=WORKER_CONFIG, dashboard=False,
+            preload=list(PRELOAD),
+        )  # fmt: skip
+        await nanny
+        return nanny
