@@ -22,6 +22,8 @@ CONNECT = 5.0
 """Seconds in which a scheduler must answer."""
 ASK = 5.0
 """Seconds in which a worker or nanny must do what it is told."""
+LOOK = 0.02
+"""Seconds between two looks whether a worker has ended."""
 WATCH = 1.0
 """Seconds between two looks at the cluster."""
 CLOSE = 8.0
@@ -290,10 +292,16 @@ class Engine:
             await asyncio.wait_for(run.future.cancel(), ASK)  # else the scheduler would count a crash, or try again
             if run.worker is not None and not await self._ask(task.end_process, workers=[run.worker], nanny=True):
                 await self._ask(task.end_process, workers=[run.worker])
+            await asyncio.wait_for(self._gone(run.worker), ASK)
         except OSError as error:
             log.warning("run %s could not be ended: %s", run.job.run_id, _words(error))
         finally:
             self._conclude(run, ended)
+
+    async def _gone(self, worker: str | None) -> None:
+        """Wait until the scheduler knows that a worker has ended, and gives it nothing more."""
+        while worker is not None and self._client is not None and await self._client.nthreads(workers=[worker]):
+            await asyncio.sleep(LOOK)
 
     def _conclude(self, run: _Run, ended: Ended) -> None:
         """Tell the end of a run, once; nobody waits for its task any more."""
