@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -23,30 +24,46 @@ PREFIX = "/api/v1"
 RESOURCES = (datasets, lines, scenarios, runs, diffs, changes, demo, keys)
 
 
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """The engine, from the start of the application to its end."""
+    service: Service = app.state.service
+    await service.supervisor.start()
+    try:
+        yield
+    finally:
+        service.broadcast.close()
+        await service.supervisor.close()
+        service.store.close()
+
+
+def most_bytes(settings: Settings, path: str, content_type: str) -> int:
+    """Bytes that a request's body may have."""
+    large = path == f"{PREFIX}/datasets" and uploads.media_type(content_type) in uploads.FILES
+    return settings.upload_most if large else settings.body_most
+
+
 def create_app(settings: Settings) -> FastAPI:
-    """The application; its engine starts and ends with it.
+    """The application, with its store open; its engine starts and ends with it.
 
     Args:
         settings: of the service.
     """
-    service = Service(settings, Store.open(settings.database_url, settings.folder))
+    app = application()
+    app.state.service = Service(settings, Store.open(settings.database_url, settings.folder))
+    app.add_middleware(Limits, most=partial(most_bytes, settings))
+    app.add_middleware(Watched)
+    return app
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await service.supervisor.start()
-        try:
-            yield
-        finally:
-            service.broadcast.close()
-            await service.supervisor.close()
-            service.store.close()
+
+def application() -> FastAPI:
+    """The application's routes, without a service behind them."""
 
     app = FastAPI(
         title="Wattplan", version=VERSION, description="What-if answers for datacenter capacity plans, proven and explained.",
         lifespan=lifespan, openapi_url=f"{PREFIX}/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
-    app.state.service = service
-    app.add_exception_handler(problems.Problem, problems.on_problem)
+    app.add_exception_handler(problems.ProblemError, problems.on_problem)
     app.add_exception_handler(RequestValidationError, problems.on_validation)
     app.add_exception_handler(HTTPException, problems.on_http)
     app.include_router(health.router)
@@ -54,13 +71,6 @@ def create_app(settings: Settings) -> FastAPI:
     for resource in RESOURCES:
         v1.include_router(resource.router)
     app.include_router(v1)
-
-    def most(path: str, content_type: str) -> int:
-        large = path == f"{PREFIX}/datasets" and uploads.media_type(content_type) in uploads.FILES
-        return settings.upload_most if large else settings.body_most
-
-    app.add_middleware(Limits, most=most)
-    app.add_middleware(Watched)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -1,8 +1,8 @@
 """A thin client of the service: each method is one request; nothing is decided here.
 
-    with Client("http://127.0.0.1:8000", key="wp_...") as wattplan:
-        answer = wattplan.ask(line="reference", changes=[{"type": "site.energization_delay", ...}], wait=20)
-        answer["solution"]["difference_usd"]
+with Client("http://127.0.0.1:8000", key="wp_...") as wattplan:
+    answer = wattplan.ask(line="reference", changes=[{"type": "site.energization_delay", ...}], wait=20)
+    answer["solution"]["difference_usd"]
 """
 
 from __future__ import annotations
@@ -137,7 +137,9 @@ class Client:
         """A scenario with its current changes."""
         return self._json("scenario", scenario=scenario)
 
-    def add_scenario(self, name: str, changes: Sequence[Mapping[str, Any]], *, line: str | None = None, parent: str | None = None) -> dict[str, Any]:
+    def add_scenario(
+        self, name: str, changes: Sequence[Mapping[str, Any]], *, line: str | None = None, parent: str | None = None
+    ) -> dict[str, Any]:
         """A new scenario of a plan line, or of another scenario."""
         return self._json("add_scenario", body={"name": name, "line": line, "parent": parent, "changes": list(changes)})
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from api.metrics import STREAMS
@@ -107,7 +108,7 @@ class Broadcast:
             if known is None and run_id in self._last:
                 return
             seen = self._last.get(run_id, 0)
-            if not await self.wait(run_id, min(left, CHECK), lambda seen=seen: self._last.get(run_id, 0) > seen):
+            if not await self.wait(run_id, min(left, CHECK), partial(self._since, run_id, seen)):
                 return
 
     async def stream(self, run_id: str, after: int, stored: Callable[[int], Awaitable[list[Event]]]) -> AsyncIterator[bytes]:
@@ -128,10 +129,14 @@ class Broadcast:
                     yield event.text
                     if event.kind == FINAL:
                         return
-                if not events and not await self.wait(run_id, HEARTBEAT, lambda: self._last.get(run_id, 0) > after):
+                if not events and not await self.wait(run_id, HEARTBEAT, partial(self._since, run_id, after)):
                     yield b": still there\n\n"
         finally:
             STREAMS.dec()
+
+    def _since(self, run_id: str, number: int) -> bool:
+        """Whether an event came after a number."""
+        return self._last.get(run_id, 0) > number
 
     def _wake(self, run_id: str) -> None:
         for bell in self._waiting.get(run_id, ()):

@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import REQUEST_SECONDS, REQUESTS
-from api.problems import Problem, response_of
+from api.problems import ProblemError, response_of
 
 READS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing, and are not in the audit log."""
@@ -23,8 +24,11 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = structlog.get_logger("api")
 
 
-class TooLargeError(Exception):
-    """More bytes came than are allowed."""
+class TooLargeError(HTTPException):
+    """More bytes came than are allowed; of a kind that the framework lets through while it reads a body."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(413, f"the body may have at most {most:,} bytes")
 
 
 class Limits:
@@ -56,7 +60,7 @@ class Limits:
             if message["type"] == "http.request":
                 came += len(message.get("body", b""))
                 if came > most:
-                    raise TooLargeError
+                    raise TooLargeError(most)
             return message
 
         async def watched(message: Message) -> None:
@@ -72,7 +76,7 @@ class Limits:
             await self._refused(scope, receive, send, most)
 
     async def _refused(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
-        problem = Problem(413, "too_large", f"the body may have at most {most:,} bytes")
+        problem = ProblemError(413, "too_large", f"the body may have at most {most:,} bytes")
         await response_of(Request(scope), problem)(scope, receive, send)
 
 
@@ -114,5 +118,3 @@ class Watched:
                 client = scope["client"][0] if scope.get("client") else ""
                 await asyncio.to_thread(scope["app"].state.service.store.audit.add, request_id=request_id, client=client, **entry)
             log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4), key_id=key_id)
-
-

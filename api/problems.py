@@ -37,13 +37,15 @@ TITLES = {
 class FaultItem(BaseModel):
     """One fault of a request."""
 
-    pointer: str = Field(description="JSON pointer to the place in the request's body; empty for the whole of it", examples=["/changes/0/site_id"])
+    pointer: str = Field(
+        description="JSON pointer to the place in the request's body; empty for the whole of it", examples=["/changes/0/site_id"]
+    )
     message: str = Field(description="what is wrong, in words")
     code: str = Field(description="stable name of the kind of fault", examples=["unknown_id"])
-    parameter: str | None = Field(None, description="query parameter or header, where the fault is in one")
-    value: str | None = Field(None, description="what was found")
-    allowed: str | None = Field(None, description="what may stand there")
-    suggestion: str | None = Field(None, description="a close spelling that exists")
+    parameter: str | None = Field(default=None, description="query parameter or header, where the fault is in one")
+    value: str | None = Field(default=None, description="what was found")
+    allowed: str | None = Field(default=None, description="what may stand there")
+    suggestion: str | None = Field(default=None, description="a close spelling that exists")
 
 
 class ProblemDocument(BaseModel):
@@ -55,11 +57,11 @@ class ProblemDocument(BaseModel):
     code: str = Field(description="stable name of the problem", examples=["unknown_field"])
     detail: str = Field(description="what happened this time")
     instance: str = Field(description="address of the request")
-    request_id: str | None = Field(None, description="to find the request in the service's log")
+    request_id: str | None = Field(default=None, description="to find the request in the service's log")
     errors: list[FaultItem] = Field(default_factory=list, description="every fault found")
 
 
-class Problem(Exception):
+class ProblemError(Exception):
     """A request that can't be answered.
 
     Args:
@@ -78,13 +80,13 @@ class Problem(Exception):
         self.errors, self.headers = tuple(errors), dict(headers or {})
 
 
-def faults_problem(status: int, code: str, detail: str, faults: Iterable[Fault], prefix: str = "") -> Problem:
+def faults_problem(status: int, code: str, detail: str, faults: Iterable[Fault], prefix: str = "") -> ProblemError:
     """A problem of faults of a dataset or of changes.
 
     Args:
         prefix: JSON pointer of the dataset or list in the request's body.
     """
-    return Problem(status, code, detail, [fault_item(fault, prefix) for fault in faults])
+    return ProblemError(status, code, detail, [fault_item(fault, prefix) for fault in faults])
 
 
 def fault_item(fault: Fault, prefix: str = "") -> FaultItem:
@@ -106,7 +108,7 @@ def unknown(name: str, known: Iterable[str], *, pointer: str = "", parameter: st
     )  # fmt: skip
 
 
-def response_of(request: Request, problem: Problem) -> JSONResponse:
+def response_of(request: Request, problem: ProblemError) -> JSONResponse:
     """The problem as a response."""
     document = ProblemDocument(
         type="about:blank", title=TITLES.get(problem.status, "The request was not answered"), status=problem.status, code=problem.code,
@@ -116,16 +118,16 @@ def response_of(request: Request, problem: Problem) -> JSONResponse:
 
 
 async def on_problem(request: Request, error: Exception) -> JSONResponse:
-    """Answers a :class:`Problem`."""
-    assert isinstance(error, Problem)
+    """Answers a :class:`ProblemError`."""
+    assert isinstance(error, ProblemError)
     return response_of(request, error)
 
 
 async def on_http(request: Request, error: Exception) -> JSONResponse:
     """Answers what the framework refuses: no such address, no such method."""
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
-    return response_of(request, Problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {})))
+    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "refused")
+    return response_of(request, ProblemError(error.status_code, code, str(error.detail), headers=dict(error.headers or {})))
 
 
 async def on_validation(request: Request, error: Exception) -> JSONResponse:
@@ -136,7 +138,7 @@ async def on_validation(request: Request, error: Exception) -> JSONResponse:
     first = items[0].message if items else "the request does not fit its schema"
     more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
     malformed = any(detail["type"] == "json_invalid" for detail in error.errors())
-    problem = Problem(400 if malformed else 422, "malformed_json" if malformed else "invalid_request", f"{first}{more}", items)
+    problem = ProblemError(400 if malformed else 422, "malformed_json" if malformed else "invalid_request", f"{first}{more}", items)
     return response_of(request, problem)
 
 
@@ -154,12 +156,16 @@ def _item(detail: Mapping[str, Any], body: type[BaseModel] | None) -> FaultItem:
         return FaultItem(pointer="", parameter=name, message=f"{name}: {detail['msg']}", code=str(detail["type"]), value=_shown(detail))
     pointer = "".join(f"/{_escaped(str(part))}" for part in path if not str(part).startswith(("function-", "list[", "dict[")))
     if detail["type"] == "json_invalid":
-        return FaultItem(pointer="", message=f"the body is no JSON: {detail.get('ctx', {}).get('error', detail['msg'])}", code="malformed_json")
+        return FaultItem(
+            pointer="", message=f"the body is no JSON: {detail.get('ctx', {}).get('error', detail['msg'])}", code="malformed_json"
+        )
     if detail["type"] == "extra_forbidden" and body is not None:
         owner = _model_at(body, path[:-1])
         known = [info.alias or name for name, info in owner.model_fields.items()] if owner else []
         return unknown(str(path[-1]), known, pointer=pointer)
-    return FaultItem(pointer=pointer, message=f"{'.'.join(map(str, path)) or 'body'}: {detail['msg']}", code=str(detail["type"]), value=_shown(detail))
+    return FaultItem(
+        pointer=pointer, message=f"{'.'.join(map(str, path)) or 'body'}: {detail['msg']}", code=str(detail["type"]), value=_shown(detail)
+    )
 
 
 def _shown(detail: Mapping[str, Any]) -> str | None:

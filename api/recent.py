@@ -44,5 +44,3 @@ class Recent(Generic[T]):
             self._kept.move_to_end(sha)
             while len(self._kept) > self.most:
                 self._kept.popitem(last=False)
-
-

@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from api.problems import FaultItem, Problem, unknown
+from api.problems import FaultItem, ProblemError, unknown
 from api.security import BEARER, caller_of
 
 KEY = re.compile(r"[\x21-\x7e]{1,128}")
@@ -40,7 +40,7 @@ class Route(APIRoute):
             strange = [name for name in dict.fromkeys(request.query_params) if name not in known]
             if strange:
                 items = [unknown(name, known, parameter=name) for name in strange]
-                raise Problem(422, "unknown_parameter", items[0].message, items)
+                raise ProblemError(422, "unknown_parameter", items[0].message, items)
             key = request.headers.get("idempotency-key")
             if request.method != "POST" or key is None or not self.keeps_answers:
                 return await answer(request)
@@ -67,11 +67,13 @@ async def once(request: Request, key: str, answer: Handler) -> Response:
     """The answer of the first request with this key; the work is not done again.
 
     Raises:
-        Problem: the key is no key, was used for another request, or its first request is still being answered.
+        ProblemError: the key is no key, was used for another request, or its first request is still being answered.
     """
     if not KEY.fullmatch(key):
-        item = FaultItem(pointer="", parameter="Idempotency-Key", message="must be 1 to 128 printable characters", code="bad_idempotency_key")
-        raise Problem(422, "bad_idempotency_key", "Idempotency-Key must be 1 to 128 printable characters", [item])
+        item = FaultItem(
+            pointer="", parameter="Idempotency-Key", message="must be 1 to 128 printable characters", code="bad_idempotency_key"
+        )
+        raise ProblemError(422, "bad_idempotency_key", "Idempotency-Key must be 1 to 128 printable characters", [item])
     service = request.app.state.service
     holder = (await caller_of(request, await BEARER(request))).key_id
     body = hashlib.sha256(await request.body()).hexdigest()
@@ -79,9 +81,11 @@ async def once(request: Request, key: str, answer: Handler) -> Response:
     kept = service.store.idempotency
     found = await run_in_threadpool(kept.begin, holder, key, request.method, path, body)
     if found.state == "mismatch":
-        raise Problem(422, "idempotency_key_reused", f"Idempotency-Key {key} was used for another request")
+        raise ProblemError(422, "idempotency_key_reused", f"Idempotency-Key {key} was used for another request")
     if found.state == "in_progress":
-        raise Problem(409, "in_progress", f"the request with Idempotency-Key {key} is still being answered", headers={"Retry-After": "1"})
+        raise ProblemError(
+            409, "in_progress", f"the request with Idempotency-Key {key} is still being answered", headers={"Retry-After": "1"}
+        )
     if found.state == "stored":
         headers = {**found.headers, "Idempotency-Replayed": "true"}
         content = b"" if found.response is None else json.dumps(found.response).encode()

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api import keys
 from api.keys import Role
-from api.problems import Problem
+from api.problems import ProblemError
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="an API key, wp_<id>_<secret>")
 ANONYMOUS = "anonymous"
@@ -32,22 +32,22 @@ async def caller_of(request: Request, given: HTTPAuthorizationCredentials | None
     """The holder of a request's key.
 
     Raises:
-        Problem: 401, there is no key, or none that is valid.
+        ProblemError: 401, there is no key, or none that is valid.
     """
     service = request.app.state.service
     if not service.settings.keys:
         return Caller(ANONYMOUS, Role.ADMIN)
     if given is None:
-        raise Problem(401, "no_key", "send a key: Authorization: Bearer wp_<id>_<secret>", headers=CHALLENGE)
+        raise ProblemError(401, "no_key", "send a key: Authorization: Bearer wp_<id>_<secret>", headers=CHALLENGE)
     parts = keys.split(given.credentials)
     row = await run_in_threadpool(service.store.keys.get, parts[0]) if parts else None
     if parts is None or row is None or not keys.matches(parts[1], row.hash):
-        raise Problem(401, "bad_key", "the key is not valid", headers=CHALLENGE)
+        raise ProblemError(401, "bad_key", "the key is not valid", headers=CHALLENGE)
     now = datetime.now(UTC)
     if row.revoked_at is not None:
-        raise Problem(401, "revoked_key", "the key was revoked", headers=CHALLENGE)
+        raise ProblemError(401, "revoked_key", "the key was revoked", headers=CHALLENGE)
     if row.expires_at is not None and row.expires_at <= now:
-        raise Problem(401, "expired_key", "the key has expired", headers=CHALLENGE)
+        raise ProblemError(401, "expired_key", "the key has expired", headers=CHALLENGE)
     return Caller(row.id, Role(row.role))
 
 
@@ -65,12 +65,12 @@ class Needs:
         """The caller, noted with the request.
 
         Raises:
-            Problem: 401 without a valid key, 403 if its role is too low.
+            ProblemError: 401 without a valid key, 403 if its role is too low.
         """
         caller = await caller_of(request, given)
         request.state.key_id = caller.key_id
         if caller.role.rank < self.role.rank:
-            raise Problem(403, "role_too_low", f"this needs the role {self.role}; the key has {caller.role}")
+            raise ProblemError(403, "role_too_low", f"this needs the role {self.role}; the key has {caller.role}")
         return caller
 
 

@@ -11,7 +11,7 @@ from api import keys
 from api.events import Broadcast
 from api.keys import NewKey, Role
 from api.metrics import STORED
-from api.problems import Problem, faults_problem
+from api.problems import ProblemError, faults_problem
 from api.recent import Recent
 from api.schemas.runs import RunRequest
 from api.settings import Settings
@@ -21,8 +21,8 @@ from api.version import VERSION
 from batch.engine import Job
 from models.changes import Applied, Change, ChangeError, apply, read_changes
 from models.dataset import Dataset
-from models.plan_files import plan_from_bytes
 from models.plan import Plan
+from models.plan_files import plan_from_bytes
 
 DATASETS, PLANS = 8, 8
 """How many are kept ready in memory."""
@@ -72,12 +72,12 @@ class Service:
         """A dataset by its hash.
 
         Raises:
-            Problem: 404, there is none.
+            ProblemError: 404, there is none.
         """
         try:
             return self.datasets.get(sha)
         except NotFoundError:
-            raise Problem(404, "unknown_dataset", f"there is no dataset {sha}") from None
+            raise ProblemError(404, "unknown_dataset", f"there is no dataset {sha}") from None
 
     def known(self, sha: str) -> bool:
         """Whether a dataset is stored."""
@@ -98,44 +98,44 @@ class Service:
         """A run's row.
 
         Raises:
-            Problem: 404, there is none.
+            ProblemError: 404, there is none.
         """
         try:
             return self.store.runs.get(id)
         except NotFoundError:
-            raise Problem(404, "unknown_run", f"there is no run {id}") from None
+            raise ProblemError(404, "unknown_run", f"there is no run {id}") from None
 
     def plan_of(self, run: Any) -> Plan:
         """The plan of a run.
 
         Raises:
-            Problem: 409, it has none (yet).
+            ProblemError: 409, it has none (yet).
         """
         if run.plan_blob is None:
-            raise Problem(409, "no_plan", f"run {run.id} has no plan" + ("" if run.state in FINAL_STATES else " yet"))
+            raise ProblemError(409, "no_plan", f"run {run.id} has no plan" + ("" if run.state in FINAL_STATES else " yet"))
         return self.plans.get(run.plan_blob)
 
     def line(self, name: str) -> Any:
         """A plan line by its id or name.
 
         Raises:
-            Problem: 404, there is none.
+            ProblemError: 404, there is none.
         """
         try:
             return self.store.lines.get(name)
         except NotFoundError:
-            raise Problem(404, "unknown_line", f"there is no plan line {name}") from None
+            raise ProblemError(404, "unknown_line", f"there is no plan line {name}") from None
 
     def scenario(self, id: str) -> Saved:
         """A scenario.
 
         Raises:
-            Problem: 404, there is none.
+            ProblemError: 404, there is none.
         """
         try:
             return self.store.scenarios.get(id)
         except NotFoundError:
-            raise Problem(404, "unknown_scenario", f"there is no scenario {id}") from None
+            raise ProblemError(404, "unknown_scenario", f"there is no scenario {id}") from None
 
     def of_line(self, name: str) -> Base:
         """A plan line's dataset and baseline."""
@@ -154,7 +154,7 @@ class Service:
         """What a question is about.
 
         Raises:
-            Problem: there is no such thing, or it has no plan to start from.
+            ProblemError: there is no such thing, or it has no plan to start from.
         """
         if asked.dataset is not None:
             self.dataset(asked.dataset)
@@ -166,18 +166,18 @@ class Service:
             base = self.of_line(asked.line) if asked.line is not None else self.of_scenario(asked.scenario or "")
         if asked.mode is not RunMode.PLAN and (base.baseline is None or base.baseline.plan_blob is None):
             what = f"run {asked.baseline}" if asked.baseline else "the plan line"
-            raise Problem(409, "no_baseline", f"{what} has no plan to start from; plan first, with mode plan")
+            raise ProblemError(409, "no_baseline", f"{what} has no plan to start from; plan first, with mode plan")
         return base
 
     def changed(self, base: Base, asked: Sequence[dict[str, Any]], pointer: str = "/changes") -> tuple[list[Change], Applied]:
         """The changes of a question, carried out.
 
         Raises:
-            Problem: 413, too many; 422, they have faults.
+            ProblemError: 413, too many; 422, they have faults.
         """
         most = self.settings.changes_most
         if len(asked) + len(base.changes) > most:
-            raise Problem(413, "too_many_changes", f"{len(asked) + len(base.changes)} changes; at most {most} are allowed")
+            raise ProblemError(413, "too_many_changes", f"{len(asked) + len(base.changes)} changes; at most {most} are allowed")
         try:
             before = read_changes(list(base.changes), pointer)
             changes = before + read_changes(list(asked), pointer)
@@ -193,11 +193,13 @@ class Service:
             The run's row, and whether it is from the store.
 
         Raises:
-            Problem: it can't be asked, or too many runs wait.
+            ProblemError: it can't be asked, or too many runs wait.
         """
         s = self.settings
         if asked.time_limit > s.time_limit_most:
-            raise Problem(422, "time_limit_too_long", f"time_limit may be at most {s.time_limit_most:g} s (found {asked.time_limit:g})")
+            raise ProblemError(
+                422, "time_limit_too_long", f"time_limit may be at most {s.time_limit_most:g} s (found {asked.time_limit:g})"
+            )
         base = self.base_of(asked)
         changes, applied = self.changed(base, asked.changes)
         baseline = base.baseline
@@ -212,7 +214,7 @@ class Service:
                 STORED.inc()
                 return known, True
         if self.store.runs.counts()[RunState.QUEUED] >= s.queue_most:
-            raise Problem(429, "queue_full", f"{s.queue_most} runs wait already", headers={"Retry-After": "10"})
+            raise ProblemError(429, "queue_full", f"{s.queue_most} runs wait already", headers={"Retry-After": "10"})
         self.keep(applied.dataset, key_id, derived=True)
         run = self.store.runs.create(
             mode=asked.mode, base_dataset_id=base.dataset, dataset_id=applied.dataset.sha256, changes=plain,

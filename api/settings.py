@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,15 @@ def from_environment(environment: Mapping[str, str], **given: Any) -> Settings:
         SettingsError: a value can't be read, or can't be.
     """
     values: dict[str, Any] = {}
-    kinds = {"folder": Path, "port": int, "slots": int, "threads": int, "queue_most": int, "body_most": int, "upload_most": int}
+    kinds: dict[str, Callable[[str], Any]] = {
+        "folder": Path,
+        "port": int,
+        "slots": int,
+        "threads": int,
+        "queue_most": int,
+        "body_most": int,
+        "upload_most": int,
+    }
     kinds |= {"changes_most": int, "keep_days": int, "grace": float, "time_limit_most": float, "wait_most": float, "keys": _yes}
     for one in fields(Settings):
         name = PREFIX + one.name.upper()

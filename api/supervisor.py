@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ import structlog
 from api.events import FINAL, Broadcast, Event
 from api.metrics import CRASHES, RUN_SECONDS, RUNS, SOLVING, WAITING
 from api.settings import Settings
-from api.store import NO_SOLUTION, RunState, Store
+from api.store import NO_SOLUTION, RunMode, RunState, StaleError, Store
 from batch.engine import Ended, Engine, Fate, Job
 
 RETRIES = 1
@@ -122,10 +123,8 @@ class Supervisor:
 
     async def _dispatch(self) -> None:
         while True:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._bell.wait(), IDLE)
-            except TimeoutError:
-                pass
             self._bell.clear()
             while self.engine is not None and self.engine.free > 0:
                 run = await asyncio.to_thread(self._take_next)
@@ -255,11 +254,23 @@ class Supervisor:
         if number is None:
             return
         run = await asyncio.to_thread(self.store.runs.get, run_id)
+        await asyncio.to_thread(self._first_plan, run)
         await self._ended_elsewhere(run)
         RUNS.labels(run.mode, state.value, run.stop_reason or "").inc()
         if run.started_at is not None and run.finished_at is not None:
             RUN_SECONDS.labels(run.mode).observe((run.finished_at - run.started_at).total_seconds())
         log.info("run ended", run_id=run_id, attempt=attempt, state=state.value, status=run.solution_status, gap=run.gap)
+
+    def _first_plan(self, run: Any) -> None:
+        """A plan line's first plan becomes its baseline."""
+        if run.mode is not RunMode.PLAN or run.plan_blob is None or run.line_id is None or run.changes:
+            return
+        line = self.store.lines.get(run.line_id)
+        if line.run_id is None and line.dataset_id == run.dataset_id:
+            try:
+                self.store.lines.update(line.id, line.version, run_id=run.id)
+            except StaleError:
+                log.info("the plan line got another baseline meanwhile", line_id=line.id, run_id=run.id)
 
     async def _ended_elsewhere(self, run: Any) -> None:
         """Tell the end of a run that the store has written."""

@@ -19,7 +19,9 @@ router = APIRouter(route_class=Route, tags=["changes"], responses=problems())
 
 
 @router.get("/change-types")
-def list_types(caller: Viewer, service: TheService, dataset: Annotated[str | None, Query(description="for its words of periods")] = None) -> list[dict[str, Any]]:
+def list_types(
+    caller: Viewer, service: TheService, dataset: Annotated[str | None, Query(description="for its words of periods")] = None
+) -> list[dict[str, Any]]:
     """Every type of change: JSON schema, form hint, example and sentence."""
     return change_types(None if dataset is None else service.dataset(dataset))
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 
 from api import uploads
-from api.problems import Problem, faults_problem
+from api.problems import ProblemError, faults_problem
 from api.route import Route
 from api.routes.common import Cursor, IdempotencyKey, IfNoneMatch, Limit, TheService, etag, page, problems
 from api.routes.rows import plain, row_changes
@@ -35,19 +35,26 @@ BODY: dict[str, Any] = {
 }
 
 
-@router.post("", status_code=201, openapi_extra=BODY, responses={200: {"model": DatasetView, "description": "It was there already"}, **problems(400, 409, 413, 415)})
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra=BODY,
+    responses={200: {"model": DatasetView, "description": "It was there already"}, **problems(400, 409, 413, 415)},
+)
 async def create(
     caller: Planner, service: TheService, request: Request, response: Response,
     content_type: Annotated[str, Header(include_in_schema=False)] = uploads.JSON, idempotency_key: IdempotencyKey = None,
 ) -> DatasetView:  # fmt: skip
     """Send a dataset as JSON, as a workbook, or as a zip file of its folder."""
     if uploads.media_type(content_type) not in uploads.ENDINGS:
-        raise Problem(415, "unknown_content", f"a dataset comes as {', '.join(uploads.ENDINGS)} (found {content_type})")
+        raise ProblemError(415, "unknown_content", f"a dataset comes as {', '.join(uploads.ENDINGS)} (found {content_type})")
     data = await request.body()
     try:
         dataset = await asyncio.to_thread(uploads.read, content_type, data)
     except DatasetError as error:
-        raise faults_problem(422, "bad_dataset", f"the dataset has {len(error.faults)} faults; the first: {error.faults[0]}", error.faults) from None
+        raise faults_problem(
+            422, "bad_dataset", f"the dataset has {len(error.faults)} faults; the first: {error.faults[0]}", error.faults
+        ) from None
     known = await asyncio.to_thread(service.known, dataset.sha256)
     row = await asyncio.to_thread(service.keep, dataset, caller.key_id)
     response.status_code = 200 if known else 201
@@ -89,7 +96,9 @@ def get(caller: Viewer, service: TheService, dataset: str, response: Response, i
     return view_of(service.store.datasets.get(dataset), found)
 
 
-@router.get("/{dataset}/content", response_class=Response, responses={200: {"content": dict.fromkeys(FORMATS, {})}, **problems(404, 406)})
+@router.get(
+    "/{dataset}/content", response_class=Response, responses={200: {"content": {kind: {} for kind in FORMATS}}, **problems(404, 406)}
+)
 def content(caller: Viewer, service: TheService, dataset: str, accept: Annotated[str, Header()] = uploads.JSON) -> Response:
     """All of a dataset, as JSON, workbook or zip file by ``Accept``."""
     kind = wanted(accept, tuple(FORMATS))
@@ -101,7 +110,7 @@ def table(caller: Viewer, service: TheService, dataset: str, table: str) -> Tabl
     """Rows of a table."""
     found = service.dataset(dataset)
     if table not in COLUMNS:
-        raise Problem(404, "unknown_table", f"there is no table {table}; there are {', '.join(COLUMNS)}")
+        raise ProblemError(404, "unknown_table", f"there is no table {table}; there are {', '.join(COLUMNS)}")
     columns = COLUMNS[table]
     rows = [{c.name: plain(getattr(row, c.field)) for c in columns} for row in found.table_rows(table)]
     return TableView(dataset=dataset, table=table, columns=[c.name for c in columns], rows=rows)
@@ -117,7 +126,7 @@ def wanted(accept: str, offered: tuple[str, ...]) -> str:
     """The first kind of content of those offered that a client accepts, by its own order of preference.
 
     Raises:
-        Problem: 406, it accepts none.
+        ProblemError: 406, it accepts none.
     """
     asked: list[tuple[float, int, str]] = []
     for place, part in enumerate(accept.split(",")):
@@ -127,10 +136,8 @@ def wanted(accept: str, offered: tuple[str, ...]) -> str:
             asked.append((-float(quality), place, kind.strip().lower()))
         except ValueError:
             continue
-    for quality, _, kind in sorted(asked):
+    for rank, _, kind in sorted(asked):
         for one in offered:
-            if quality < 0 and (kind in (one, "*/*") or (kind.endswith("/*") and one.startswith(kind[:-1]))):
+            if rank < 0 and (kind in (one, "*/*") or (kind.endswith("/*") and one.startswith(kind[:-1]))):
                 return one
-    raise Problem(406, "not_acceptable", f"there are {', '.join(offered)} (asked for {accept[:100]})")
-
-
+    raise ProblemError(406, "not_acceptable", f"there are {', '.join(offered)} (asked for {accept[:100]})")

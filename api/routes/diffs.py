@@ -24,8 +24,8 @@ def get(caller: Viewer, service: TheService, before: str, after: str) -> RunDiff
     return RunDiff(
         before=one.id, after=two.id, npv_before_usd=found.baseline_npv_usd, npv_after_usd=found.npv_usd, difference_usd=found.uplift_usd,
         terms=[
-            TermDiff(term=str(row.term), before_usd=float(row.baseline_npv_usd), after_usd=float(row.npv_usd), difference_usd=float(row.uplift_usd))
-            for row in found.terms.itertuples()
+            TermDiff(term=row["term"], before_usd=row["baseline_npv_usd"], after_usd=row["npv_usd"], difference_usd=row["uplift_usd"])
+            for row in found.terms.to_dict("records")
         ],
         dataset=row_changes(touched(service.dataset(one.dataset_id), service.dataset(two.dataset_id))),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from api.problems import Problem
+from api.problems import ProblemError
 from api.route import SecretRoute
 from api.routes.common import Cursor, Limit, TheService, page, problems
 from api.schemas.base import Page
@@ -44,7 +44,7 @@ def revoke(caller: Admin, service: TheService, key: str) -> Response:
     try:
         service.store.keys.revoke(key)
     except NotFoundError:
-        raise Problem(404, "unknown_key", f"there is no key {key}") from None
+        raise ProblemError(404, "unknown_key", f"there is no key {key}") from None
     return Response(status_code=204)
 
 
@@ -53,5 +53,3 @@ def audit_log(caller: Admin, service: TheService, limit: Limit = 50, cursor: Cur
     """What was done with which key, newest first."""
     found = page(service.store.audit.list, limit=limit, cursor=cursor)
     return Page(items=[AuditEntryView.model_validate(row, from_attributes=True) for row in found.items], next_cursor=found.next_cursor)
-
-

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from api.problems import Problem
+from api.problems import ProblemError
 from api.route import Route
 from api.routes.common import Cursor, IdempotencyKey, IfMatch, Limit, TheService, etag, page, problems, version_of
 from api.schemas.base import Page
@@ -30,11 +30,11 @@ def planned(service: Service, id: str) -> Any:
     """A run whose plan can be a baseline.
 
     Raises:
-        Problem: there is no such run, or it has no plan.
+        ProblemError: there is no such run, or it has no plan.
     """
     run = service.run(id)
     if run.plan_blob is None:
-        raise Problem(409, "no_plan", f"run {id} has no plan that could be a baseline")
+        raise ProblemError(409, "no_plan", f"run {id} has no plan that could be a baseline")
     return run
 
 
@@ -45,11 +45,11 @@ def create(
     """A new plan line."""
     service.dataset(asked.dataset)
     if asked.baseline is not None and planned(service, asked.baseline).dataset_id != asked.dataset:
-        raise Problem(409, "other_dataset", f"the plan of run {asked.baseline} is of another dataset")
+        raise ProblemError(409, "other_dataset", f"the plan of run {asked.baseline} is of another dataset")
     try:
         row = service.store.lines.create(name=asked.name, dataset_id=asked.dataset, run_id=asked.baseline)
     except ConflictError as error:
-        raise Problem(409, "name_taken", str(error)) from None
+        raise ProblemError(409, "name_taken", str(error)) from None
     response.headers["Location"], response.headers["ETag"] = f"/api/v1/lines/{row.id}", etag(row.version)
     return view_of(row)
 
@@ -70,9 +70,7 @@ def get(caller: Viewer, service: TheService, line: str, response: Response) -> L
 
 
 @router.patch("/{line}", responses=problems(400, 404, 409, 412, 413, 428))
-def update(
-    caller: Planner, service: TheService, line: str, asked: LineUpdate, response: Response, if_match: IfMatch = None
-) -> LineView:
+def update(caller: Planner, service: TheService, line: str, asked: LineUpdate, response: Response, if_match: IfMatch = None) -> LineView:
     """Give a plan line another name or baseline."""
     row = service.line(line)
     run = None if asked.baseline is None else planned(service, asked.baseline)
@@ -82,8 +80,8 @@ def update(
     try:
         row = service.store.lines.update(row.id, version_of(if_match), **changes)
     except StaleError as error:
-        raise Problem(412, "stale", str(error)) from None
+        raise ProblemError(412, "stale", str(error)) from None
     except ConflictError as error:
-        raise Problem(409, "name_taken", str(error)) from None
+        raise ProblemError(409, "name_taken", str(error)) from None
     response.headers["ETag"] = etag(row.version)
     return view_of(row)

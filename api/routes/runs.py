@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.events import Event
-from api.problems import FaultItem, Problem
+from api.problems import FaultItem, ProblemError
 from api.route import Route
 from api.routes.common import Cursor, IdempotencyKey, Limit, TheService, page, problems
 from api.routes.datasets import wanted
@@ -28,7 +28,9 @@ from models.plan import PLAN_COLUMNS
 router = APIRouter(prefix="/runs", route_class=Route, tags=["runs"], responses=problems())
 WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*(\d{1,6})\s*(?:,|;|$)")
 CSV, PARQUET, JSON = "text/csv", "application/vnd.apache.parquet", "application/json"
-Prefer = Annotated[str | None, Header(description="wait=N: answer at once if the run ends within N seconds (RFC 7240)", examples=["wait=20"])]
+Prefer = Annotated[
+    str | None, Header(description="wait=N: answer at once if the run ends within N seconds (RFC 7240)", examples=["wait=20"])
+]
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": RunView, "description": "Answered from the store"},
     202: {"model": RunView, "description": "Accepted; Location says where to look"},
@@ -80,7 +82,9 @@ def list_runs(
 ) -> Page[RunView]:  # fmt: skip
     """Runs, newest first."""
     line_id = None if line is None else service.line(line).id
-    found = page(service.store.runs.list, limit=limit, cursor=cursor, states=() if state is None else (state,), line_id=line_id, scenario_id=scenario)
+    found = page(
+        service.store.runs.list, limit=limit, cursor=cursor, states=() if state is None else (state,), line_id=line_id, scenario_id=scenario
+    )
     return Page(items=[run_view(row) for row in found.items], next_cursor=found.next_cursor)
 
 
@@ -113,7 +117,11 @@ async def kill(caller: Planner, service: TheService, run: str, idempotency_key: 
     return run_view(await asyncio.to_thread(service.run, run))
 
 
-@router.get("/{run}/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **problems(404)})
+@router.get(
+    "/{run}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **problems(404)},
+)
 async def events(
     caller: Viewer, service: TheService, request: Request, run: str,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", description="number of the last event that came")] = None,
@@ -124,8 +132,14 @@ async def events(
     begin = after or 0
     if last_event_id is not None:
         if not last_event_id.isdecimal() or len(last_event_id) > 12:
-            item = FaultItem(pointer="", parameter="Last-Event-ID", message="must be the number of an event", code="bad_event_id", value=last_event_id[:80])
-            raise Problem(422, "bad_event_id", "Last-Event-ID must be the number of an event", [item])
+            item = FaultItem(
+                pointer="",
+                parameter="Last-Event-ID",
+                message="must be the number of an event",
+                code="bad_event_id",
+                value=last_event_id[:80],
+            )
+            raise ProblemError(422, "bad_event_id", "Last-Event-ID must be the number of an event", [item])
         begin = int(last_event_id)
 
     async def stored(number: int) -> list[Event]:
@@ -143,7 +157,7 @@ def plan(caller: Viewer, service: TheService, run: str) -> dict[str, Any]:
     return {"summary": found.summary.model_dump(mode="json"), "tables": {name: records(found[name]) for name in PLAN_COLUMNS}}
 
 
-TABLE = {kind: {} for kind in (JSON, CSV, PARQUET)}
+TABLE: dict[str, Any] = {kind: {} for kind in (JSON, CSV, PARQUET)}
 
 
 @router.get("/{run}/plan/{table}", response_class=Response, responses={200: {"content": TABLE}, **problems(404, 406, 409)})
@@ -152,7 +166,7 @@ def plan_table(caller: Viewer, service: TheService, run: str, table: str, accept
     kind = wanted(accept, (JSON, CSV, PARQUET))
     found = service.plan_of(service.run(run))
     if table not in PLAN_COLUMNS:
-        raise Problem(404, "unknown_table", f"there is no table {table}; there are {', '.join(PLAN_COLUMNS)}")
+        raise ProblemError(404, "unknown_table", f"there is no table {table}; there are {', '.join(PLAN_COLUMNS)}")
     return Response(table_bytes(found[table], kind), media_type=kind)
 
 
@@ -174,5 +188,3 @@ def table_bytes(frame: pd.DataFrame, kind: str) -> bytes:
         frame.to_parquet(target, index=False)
         return target.getvalue()
     return frame.to_json(orient="records").encode()
-
-

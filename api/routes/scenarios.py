@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from api.problems import Problem
+from api.problems import ProblemError
 from api.route import Route
 from api.routes.common import Cursor, IdempotencyKey, IfMatch, Limit, TheService, etag, page, problems, version_of
 from api.schemas.base import Page
@@ -37,7 +37,7 @@ def create(
             created_by=caller.key_id,
         )  # fmt: skip
     except ConflictError as error:
-        raise Problem(409, "name_taken", str(error)) from None
+        raise ProblemError(409, "name_taken", str(error)) from None
     response.headers["Location"], response.headers["ETag"] = f"/api/v1/scenarios/{row.scenario.id}", etag(row.scenario.version)
     return view_of(row)
 
@@ -80,7 +80,7 @@ def revise(
     try:
         row = service.store.scenarios.revise(scenario, version, changes=asked.changes, note=asked.note, created_by=caller.key_id)
     except StaleError as error:
-        raise Problem(412, "stale", str(error)) from None
+        raise ProblemError(412, "stale", str(error)) from None
     response.headers["ETag"] = etag(row.scenario.version)
     return view_of(row)
 
@@ -92,7 +92,7 @@ def delete(caller: Planner, service: TheService, scenario: str, if_match: IfMatc
     try:
         service.store.scenarios.delete(scenario, version_of(if_match))
     except StaleError as error:
-        raise Problem(412, "stale", str(error)) from None
+        raise ProblemError(412, "stale", str(error)) from None
     except ConflictError as error:
-        raise Problem(409, "in_use", str(error)) from None
+        raise ProblemError(409, "in_use", str(error)) from None
     return Response(status_code=204)

@@ -27,7 +27,7 @@ class Page(Told, Generic[T]):
     """Some of a list, newest first."""
 
     items: list[T]
-    next_cursor: str | None = Field(None, description="to ask for the next ones: ?cursor=...; none at the end")
+    next_cursor: str | None = Field(default=None, description="to ask for the next ones: ?cursor=...; none at the end")
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]

@@ -15,7 +15,7 @@ class KeyRequest(Asked):
 
     name: Name = Field(description="whose it is, or what for")
     role: Role
-    days: int | None = Field(None, ge=1, le=3650, description="days until it expires; never, if not given")
+    days: int | None = Field(default=None, ge=1, le=3650, description="days until it expires; never, if not given")
 
 
 class KeyView(Told):

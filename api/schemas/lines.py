@@ -15,14 +15,14 @@ class LineRequest(Asked):
 
     name: Name
     dataset: Sha256
-    baseline: str | None = Field(None, description="id of a run with a plan of the dataset")
+    baseline: str | None = Field(default=None, description="id of a run with a plan of the dataset")
 
 
 class LineUpdate(Asked):
     """What a plan line becomes."""
 
     name: Name | None = None
-    baseline: str | None = Field(None, description="id of a run with a plan, which becomes the baseline, with its dataset")
+    baseline: str | None = Field(default=None, description="id of a run with a plan, which becomes the baseline, with its dataset")
 
     @model_validator(mode="after")
     def _something(self) -> LineUpdate:
@@ -37,7 +37,7 @@ class LineView(Told):
     id: str
     name: str
     dataset: str
-    baseline: str | None = Field(None, description="id of the run whose plan is the baseline")
+    baseline: str | None = Field(default=None, description="id of the run whose plan is the baseline")
     version: int
     created_at: datetime
     updated_at: datetime
@@ -47,10 +47,10 @@ class ScenarioRequest(Asked):
     """A new scenario: changes of a plan line, or of another scenario."""
 
     name: Name
-    line: str | None = Field(None, description="id or name of a plan line")
-    parent: str | None = Field(None, description="id of a scenario")
+    line: str | None = Field(default=None, description="id or name of a plan line")
+    parent: str | None = Field(default=None, description="id of a scenario")
     changes: Changes = Field(default_factory=list)
-    note: str = Field("", max_length=2000)
+    note: str = Field(default="", max_length=2000)
 
     @model_validator(mode="after")
     def _one_parent(self) -> ScenarioRequest:
@@ -63,7 +63,7 @@ class RevisionRequest(Asked):
     """What the changes of a scenario become."""
 
     changes: Changes
-    note: str = Field("", max_length=2000)
+    note: str = Field(default="", max_length=2000)
 
 
 class PreviewRequest(Asked):

@@ -15,19 +15,23 @@ class RunRequest(Asked):
     """A question: what do these changes do? Exactly one of dataset, line, scenario and baseline says what they are changes of."""
 
     mode: RunMode = Field(
-        RunMode.REPAIR,
+        default=RunMode.REPAIR,
         description="plan: a first plan of a dataset; evaluate: score and audit the baseline under the changes, no search; "
         "repair: from what the baseline decided, moves pay their price; reoptimize: from scratch",
     )
-    dataset: Sha256 | None = Field(None, description="plan this dataset with the changes; only with mode plan")
-    line: str | None = Field(None, description="id or name of a plan line: its baseline is changed")
-    scenario: str | None = Field(None, description="id of a scenario: its changes, then those given here")
-    baseline: str | None = Field(None, description="id of a run with a plan: that plan is changed")
+    dataset: Sha256 | None = Field(default=None, description="plan this dataset with the changes; only with mode plan")
+    line: str | None = Field(default=None, description="id or name of a plan line: its baseline is changed")
+    scenario: str | None = Field(default=None, description="id of a scenario: its changes, then those given here")
+    baseline: str | None = Field(default=None, description="id of a run with a plan: that plan is changed")
     changes: Changes = Field(default_factory=list)
-    gap: float = Field(0.01, ge=0, le=10, description="relative gap, (bound - NPV) / |NPV|, at which the search ends", allow_inf_nan=False)
-    time_limit: float = Field(60.0, gt=0, description="seconds; the best plan found by then is the answer", allow_inf_nan=False)
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="of the search; the same seed takes the same way where the clock does not decide")
-    fresh: bool = Field(False, description="search even if the store has an answer as good")
+    gap: float = Field(
+        default=0.01, ge=0, le=10, description="relative gap, (bound - NPV) / |NPV|, at which the search ends", allow_inf_nan=False
+    )
+    time_limit: float = Field(default=60.0, gt=0, description="seconds; the best plan found by then is the answer", allow_inf_nan=False)
+    seed: int = Field(
+        default=0, ge=0, le=2**31 - 1, description="of the search; the same seed takes the same way where the clock does not decide"
+    )
+    fresh: bool = Field(default=False, description="search even if the store has an answer as good")
 
     @model_validator(mode="after")
     def _one_base(self) -> RunRequest:
@@ -46,7 +50,7 @@ class ViolationView(Told):
 
     message: str
     family: str = ""
-    by: float | None = Field(None, description="by how much, in the unit of the limit")
+    by: float | None = Field(default=None, description="by how much, in the unit of the limit")
 
 
 class EvaluationView(Told):
@@ -61,12 +65,12 @@ class SolutionView(Told):
     """What was found and proven. ``status`` speaks of the plan, a run's ``state`` of the work."""
 
     status: str = Field(description="optimal, within_gap, feasible, infeasible or none")
-    stop_reason: str | None = Field(None, description="gap_reached, time_limit, user_stop or proved_infeasible")
+    stop_reason: str | None = Field(default=None, description="gap_reached, time_limit, user_stop or proved_infeasible")
     npv_usd: float | None = None
-    bound_usd: float | None = Field(None, description="no plan can be worth more")
+    bound_usd: float | None = Field(default=None, description="no plan can be worth more")
     gap: float | None = None
-    bound_certified_usd: float | None = Field(None, description="the bound that duals prove by arithmetic alone")
-    difference_usd: float | None = Field(None, description="NPV after less NPV of the baseline")
+    bound_certified_usd: float | None = Field(default=None, description="the bound that duals prove by arithmetic alone")
+    difference_usd: float | None = Field(default=None, description="NPV after less NPV of the baseline")
     audit_passed: bool | None = None
     conflicts: list[str] = Field(default_factory=list, description="of an infeasible question: rules that can't hold together")
 
@@ -82,7 +86,7 @@ class RunView(Told):
     sentences: list[str] = Field(default_factory=list, description="the changes in words, in order")
     warnings: list[FaultView] = Field(default_factory=list)
     base_dataset: str
-    dataset: str | None = Field(None, description="the dataset after the changes")
+    dataset: str | None = Field(default=None, description="the dataset after the changes")
     baseline: str | None = None
     line: str | None = None
     scenario: str | None = None
@@ -93,10 +97,10 @@ class RunView(Told):
     seed: int
     attempt: int
     code_version: str
-    summary: dict[str, Any] | None = Field(None, description="the plan's summary.json")
+    summary: dict[str, Any] | None = Field(default=None, description="the plan's summary.json")
     seconds: dict[str, float] = Field(default_factory=dict, description="wall-clock time by phase")
-    warm: bool | None = Field(None, description="whether the worker had the base ready")
-    problem: dict[str, Any] | None = Field(None, description="of a failed run: why")
+    warm: bool | None = Field(default=None, description="whether the worker had the base ready")
+    problem: dict[str, Any] | None = Field(default=None, description="of a failed run: why")
     created_at: datetime
     started_at: datetime | None = None
     stop_asked_at: datetime | None = None
