@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Query, Request
 
-from api.problems import MEDIA_TYPE, FaultItem, ProblemError, ProblemDocument
+from api.problems import MEDIA_TYPE, FaultItem, ProblemDocument, ProblemError
 from api.service import Service
 
 T = TypeVar("T")
