@@ -28,7 +28,10 @@ WATCH = 1.0
 """Seconds between two looks at the cluster."""
 CLOSE = 8.0
 """Seconds that closing may take."""
-ENDED = "the process that solved it has ended"
+MEMORY = "worker-restart-memory"
+"""Topic in which nannies tell that they have ended a process because of its memory."""
+SETTLE = 0.2
+"""Seconds in which a nanny may still tell why a process has ended."""
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ class _Run:
         worker: address of the worker that has it, once it has.
         stopping: whether it was asked to end with its best plan.
         ending: whether its process is being ended.
+        too_big: whether its process was ended because of its memory.
     """
 
     job: Job
@@ -49,6 +53,7 @@ class _Run:
     deadline: asyncio.TimerHandle | None = None
     stopping: bool = False
     ending: bool = False
+    too_big: bool = False
 
 
 class Engine:
@@ -182,6 +187,7 @@ class Engine:
         client: Any = Client
         self._client = await client(address, asynchronous=True, set_as_default=False, timeout=CONNECT, name="wattplan")
         self._client.subscribe_topic(self._topic, self._told)
+        self._client.subscribe_topic(MEMORY, self._told_of_memory)
         await self._count()
 
     async def _disconnect(self) -> None:
@@ -204,7 +210,7 @@ class Engine:
         self._workers = len(found)
         for run in list(self._runs.values()):
             if run.worker is not None and run.worker not in found and not run.ending:
-                self._conclude(run, Ended(Fate.CRASHED, detail=ENDED))
+                self._conclude(run, _crashed(run))
 
     async def _watch(self) -> None:
         """Keep the cluster usable."""
@@ -252,12 +258,12 @@ class Engine:
             outcome: Outcome = await run.future
             ended = Ended(Fate.DONE, outcome)
         except KilledWorker:
-            ended = Ended(Fate.CRASHED, detail=ENDED)
+            await asyncio.sleep(SETTLE)
+            ended = _crashed(run)
         except FutureCancelledError as error:
             ended = Ended(Fate.LOST, detail=f"the cluster was lost ({error.reason})")
         except Exception as error:
-            detail = f"the worker could not run it: {type(error).__name__}: {error}"
-            ended = Ended(Fate.DONE, {"plan": None, "failure": {"kind": Failure.INTERNAL_ERROR.value, "detail": detail, "faults": []}})
+            ended = _failed(Failure.INTERNAL_ERROR, f"the worker could not run it: {type(error).__name__}: {error}")
         if not run.ending:
             self._conclude(run, ended)
 
@@ -275,6 +281,12 @@ class Engine:
             run.deadline = asyncio.get_running_loop().call_later(seconds, self._overdue, run)
             if run.stopping:
                 self._later(self._stop_again(run))
+
+    def _told_of_memory(self, event: tuple[float, dict[str, Any]]) -> None:
+        """A nanny has ended a process because of its memory."""
+        for run in self._runs.values():
+            if run.worker is not None and run.worker == event[1].get("worker"):
+                run.too_big = True
 
     async def _stop_again(self, run: _Run) -> None:
         await self._ask(task.stop, run.job.run_id, workers=[run.worker] if run.worker else None)
@@ -319,6 +331,17 @@ class Engine:
         self._background.add(background)
         background.add_done_callback(self._background.discard)
         return background
+
+
+def _crashed(run: _Run) -> Ended:
+    """The end of a run whose process has ended; another attempt would need as much memory, so that is a failure for good."""
+    if run.too_big:
+        return _failed(Failure.OUT_OF_MEMORY, "the solve needs more memory than a worker is allowed")
+    return Ended(Fate.CRASHED, detail="the process that solved it has ended")
+
+
+def _failed(kind: Failure, detail: str) -> Ended:
+    return Ended(Fate.DONE, {"plan": None, "failure": {"kind": kind.value, "detail": detail, "faults": []}})
 
 
 def _words(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""One engine for the tests of a file; its event loop runs while a test does."""
+"""One engine for most tests; its event loop runs while a test does."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def slow_workers() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def runner() -> Iterator[asyncio.Runner]:
     with asyncio.Runner() as runner:
         yield runner
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bench(runner: asyncio.Runner, slow_workers: None) -> Iterator[Bench]:
     """An engine with one worker of 1 GiB."""
     bench = runner.run(Bench().start(memory_limit="1GiB", grace=1.0))

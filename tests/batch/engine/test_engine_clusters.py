@@ -76,25 +76,32 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_cluster_of_others_gives_the_same_answers_and_is_left_as_it_is(tmp_path: Path) -> None:
-    """Scheduler and worker share no folder with the engine; whatever ends a run there, the next one is solved."""
-    baseline = plan(small_dataset(), gap=0.0, threads=1)
+def test_a_cluster_of_others_is_used_as_it_is(tmp_path: Path) -> None:
+    """Scheduler and worker share no folder with the engine; whatever ends a run there, even the cluster's end, the next one is solved."""
     port = free_port()
 
     async def check() -> None:
-        bench = await connected(port)
-        try:
+        with ExitStack() as first:
+            process = first.enter_context(scheduler(tmp_path / "scheduler", port))
+            first.enter_context(worker(tmp_path / "worker", port))
+            bench = await connected(port)
             await until(lambda: bench.engine.free == 1)
-            await answers(bench, baseline)
+            await answers(bench, plan(small_dataset(), gap=0.0, threads=1))
             await ends(bench)
-        finally:
+            await bench.engine.submit(job("hung up"))
+            await bench.told("hung up", "incumbent")
+            process.kill()
+            assert (await bench.ended("hung up")).fate is Fate.LOST
+            assert not bench.engine.ready
+            await bench.engine.submit(job("too early"))
+            assert (await bench.ended("too early")).fate is Fate.LOST
+        with scheduler(tmp_path / "another scheduler", port), worker(tmp_path / "another worker", port) as kept:
+            await until(lambda: bench.engine.free == 1)
+            assert "failure" not in await bench.answer(job("after all"))
             await bench.engine.close()
-        again = await connected(port)
-        await until(lambda: again.engine.free == 1)
-        await again.engine.close()
+            assert kept.poll() is None
 
-    with scheduler(tmp_path / "scheduler", port), worker(tmp_path / "worker", port):
-        asyncio.run(check())
+    asyncio.run(check())
 
 
 async def connected(port: int) -> Bench:
@@ -136,59 +143,40 @@ async def ends(bench: Bench) -> None:
     assert [run for run, _, _ in bench.ends].count("suicide") == 1
 
 
-def test_runs_of_a_scheduler_that_goes_away_are_lost_and_the_engine_comes_back(tmp_path: Path) -> None:
-    port = free_port()
-
-    async def check() -> None:
-        with ExitStack() as first:
-            process = first.enter_context(scheduler(tmp_path / "scheduler", port))
-            first.enter_context(worker(tmp_path / "worker", port))
-            bench = await connected(port)
-            await until(lambda: bench.engine.free == 1)
-            await bench.engine.submit(job("hung"))
-            await bench.told("hung", "incumbent")
-            process.kill()
-            assert (await bench.ended("hung")).fate is Fate.LOST
-            assert not bench.engine.ready
-            await bench.engine.submit(job("too early"))
-            assert (await bench.ended("too early")).fate is Fate.LOST
-        with scheduler(tmp_path / "another scheduler", port), worker(tmp_path / "another worker", port):
-            await until(lambda: bench.engine.free == 1)
-            assert "failure" not in await bench.answer(job("after all"))
-            await bench.engine.close()
-
-    asyncio.run(check())
-
-
-def test_a_scheduler_that_is_not_there_is_said() -> None:
-    with pytest.raises(EngineError, match="no Dask scheduler answers at tcp://127.0.0.1:1"):
+def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batch.engine.engine.CONNECT", 0.5)
+    with pytest.raises(EngineError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1: "):
         asyncio.run(Bench().start("tcp://127.0.0.1:1"))
 
 
-def test_closing_leaves_no_process_behind(slow_workers: None) -> None:
-    """Two solves run, one of them with a process of its own; both are lost, and all processes end in time."""
+def test_two_runs_at_a_time_and_then_the_end(slow_workers: None) -> None:
+    """Killing one leaves the other as it is; closing ends both, with all processes, in time."""
 
-    async def check() -> list[psutil.Process]:
+    async def check() -> None:
         bench = await Bench().start(slots=2, memory_limit="1GiB")
-        await bench.engine.submit(job("hung"))
-        await bench.engine.submit(job("pool"))
-        await bench.told("hung", "incumbent")
-        cluster = bench.engine._cluster
+        engine, cluster = bench.engine, bench.engine._cluster
         assert cluster is not None
+        await engine.submit(job("hung"))
+        await engine.submit(job("pool"))
+        await bench.told("hung", "incumbent")
+        assert engine.free == 0
+        await engine.kill("hung")
+        assert engine.active == ("pool",)
+        await engine.submit(job("hung again"))
+        await bench.told("hung again", "incumbent")
         workers = [psutil.Process(nanny.pid) for nanny in cluster.nannies]
         await until(lambda: any(worker.children() for worker in workers))
         family = workers + [child for worker in workers for child in worker.children()]
         since = time.monotonic()
-        await bench.engine.close(5.0)
+        await engine.close(5.0)
         assert time.monotonic() - since < CLOSED
-        assert [ended.fate for _, _, ended in bench.ends] == [Fate.LOST, Fate.LOST]
-        assert not bench.engine.ready
+        assert [ended.fate for _, _, ended in bench.ends] == [Fate.KILLED, Fate.LOST, Fate.LOST]
+        assert not engine.ready
         with pytest.raises(EngineError, match="closed"):
-            await bench.engine.submit(job("late"))
+            await engine.submit(job("late"))
         await until(lambda: not any(alive(process) for process in family), CLOSED)
-        return family
 
-    assert len(asyncio.run(check())) == 3
+    asyncio.run(check())
 
 
 SERVICE = """
@@ -226,41 +214,3 @@ def test_a_service_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> No
             await until(lambda: not any(alive(process) for process in processes), CLOSED)
 
         asyncio.run(check())
-
-
-def test_a_worker_that_does_not_come_back_is_replaced(slow_workers: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A nanny that has given up, as after a failed start, is closed, and another takes its place."""
-    monkeypatch.setattr("batch.engine.local.PATIENCE", 0.5)
-
-    async def check() -> None:
-        bench = await Bench().start(memory_limit="1GiB")
-        cluster = bench.engine._cluster
-        assert cluster is not None
-        given_up = cluster.nannies[0]
-        await given_up.close(timeout=1.0)
-        await until(lambda: cluster.nannies[0] is not given_up)
-        assert "failure" not in await bench.answer(job("after all"))
-        await bench.engine.close()
-
-    asyncio.run(check())
-
-
-def test_two_workers_solve_two_runs_at_a_time(slow_workers: None) -> None:
-    """Killing one leaves the other as it is."""
-
-    async def check() -> None:
-        bench = await Bench().start(slots=2, memory_limit="1GiB")
-        await bench.engine.submit(job("slow"))
-        await bench.engine.submit(job("hung"))
-        await bench.told("slow", "incumbent")
-        await bench.told("hung", "incumbent")
-        assert bench.engine.free == 0
-        await bench.engine.kill("hung")
-        assert bench.engine.active == ("slow",)
-        await bench.engine.stop("slow")
-        ended = await bench.ended("slow")
-        assert ended.outcome is not None
-        assert ended.outcome["plan"]
-        await bench.engine.close()
-
-    asyncio.run(check())

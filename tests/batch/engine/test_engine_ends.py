@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from batch.engine import Fate
 from tests.batch.engine.bench import Bench, alive, job, until
 
@@ -98,11 +100,28 @@ def test_an_overdue_run_is_ended(runner: asyncio.Runner, bench: Bench) -> None:
     runner.run(check())
 
 
-def test_a_run_that_takes_too_much_memory_crashes_alone(runner: asyncio.Runner, bench: Bench) -> None:
+def test_a_run_that_takes_too_much_memory_says_so(runner: asyncio.Runner, bench: Bench) -> None:
     async def check() -> None:
         await bench.engine.submit(job("hog"))
-        assert (await bench.ended("hog")).fate is Fate.CRASHED
+        outcome = (await bench.ended("hog")).outcome
+        assert outcome is not None
+        assert outcome["failure"]["kind"] == "out_of_memory"
         await usable(bench, "after hog")
+
+    runner.run(check())
+
+
+def test_a_worker_that_does_not_come_back_is_replaced(runner: asyncio.Runner, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A nanny that has given up, as after a failed start, is closed, and another takes its place."""
+    monkeypatch.setattr("batch.engine.local.PATIENCE", 0.5)
+
+    async def check() -> None:
+        cluster = bench.engine._cluster
+        assert cluster is not None
+        given_up = cluster.nannies[0]
+        await given_up.close(timeout=1.0)
+        await until(lambda: cluster.nannies[0] is not given_up)
+        await usable(bench, "after all")
 
     runner.run(check())
 
