@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -59,27 +63,61 @@ def first_steps(service: Service) -> str | None:
     return None
 
 
+class BusyError(Exception):
+    """Another service has the folder, or something else the address."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Have a folder for oneself, for as long as the process lives: two services would take up each other's runs.
+
+    Raises:
+        BusyError: another service has it.
+        OSError: the folder can't be written.
+    """
+    with (folder / "service.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise BusyError(f"{folder} is in use by another service (process {lock.read().strip() or 'unknown'})") from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
 def run(settings: Settings) -> int:
     """Serve until told to end; the exit code.
 
     Raises:
-        OSError: the address can't be listened on.
+        BusyError: folder or address are in use.
+        OSError: the folder can't be written.
+        ValueError, sqlalchemy.exc.SQLAlchemyError: the database can't be used.
     """
     settings.folder.mkdir(parents=True, exist_ok=True)
     logs.set_up()
-    app: FastAPI = create_app(settings)
-    key = first_steps(app.state.service)
-    listener = socket.create_server((settings.host, settings.port), backlog=512, family=_family(settings.host), reuse_port=False)
-    host, port = listener.getsockname()[:2]
-    sys.stdout.write(f"Wattplan serves http://{f'[{host}]' if ':' in host else host}:{port}\n")
-    if key is not None:
-        sys.stdout.write(f"API key (shown this once): {key}\n")
-    sys.stdout.flush()
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN, server_header=False)
-    server = Server(config)
-    server.run(sockets=[listener])
-    return 0 if server.started else 1
+    with alone(settings.folder), _listening(settings) as listener:
+        app: FastAPI = create_app(settings)
+        key = first_steps(app.state.service)
+        host, port = listener.getsockname()[:2]
+        sys.stdout.write(f"Wattplan serves http://{f'[{host}]' if ':' in host else host}:{port}\n")
+        if key is not None:
+            sys.stdout.write(f"API key (shown this once): {key}\n")
+        sys.stdout.flush()
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN, server_header=False)
+        server = Server(config)
+        with suppress(KeyboardInterrupt):  # the signal that ended it comes once more when all is done
+            server.run(sockets=[listener])
+        return 0 if server.started else 1
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), backlog=512, family=family)
+    except OSError as error:
+        raise BusyError(f"can't listen on {settings.host} port {settings.port}: {(error.strerror or str(error)).lower()}") from None
+    with listener:
+        yield listener

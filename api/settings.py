@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from dask.utils import parse_bytes
+
 PREFIX = "WATTPLAN_"
 MIB = 2**20
 
@@ -70,6 +72,10 @@ class Settings:
         for name, low in least.items():
             if not getattr(self, name) >= low:
                 raise SettingsError(f"{name}: must be at least {low:g} (found {getattr(self, name)!r})")
+        try:
+            parse_bytes(self.memory_limit)
+        except ValueError:
+            raise SettingsError(f"memory_limit: must be a size such as 4GiB (found {self.memory_limit!r})") from None
         if self.port > 65_535:
             raise SettingsError(f"port: must be at most 65535 (found {self.port!r})")
         if not self.keys and not is_loopback(self.host):

@@ -60,7 +60,9 @@ class Format(StrEnum):
 
 DatasetPath = Annotated[Path, typer.Argument(metavar="DATASET", help="Folder, workbook (.xlsx) or JSON file.")]
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="Plan folder or workbook.")]
-DatasetOption = Annotated[Path | None, typer.Option("--dataset", metavar="DATASET", help="Dataset of the plan [PLAN/dataset.json].")]
+DatasetOption = Annotated[
+    Path | None, typer.Option("--dataset", metavar="DATASET", help="Dataset of the plan (default: PLAN/dataset.json).")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
 
 
@@ -90,7 +92,7 @@ def plan(
     gap: Annotated[float, typer.Option(metavar="SHARE", help="Stop at this proven gap; 0.01 is 1 % of NPV.")] = 0.01,
     directives: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV file of directives laid over the dataset's.")] = None,
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="Stop after this time with the best plan.")] = 600.0,
-    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver [all cores].")] = None,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver (default: all cores).")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the solver.")] = 0,
     start: Annotated[Path | None, typer.Option(metavar="PLAN", help="Plan to start from.")] = None,
     baseline: Annotated[BaselineRule | None, typer.Option(help="Also plan by this rule, and compare.")] = None,
@@ -113,11 +115,13 @@ def whatif(
     plan: PlanPath,
     change: Annotated[list[Path], typer.Option("--change", "-c", metavar="FILE", help="YAML or JSON file of changes; may be repeated.")],
     mode: Annotated[WhatIfMode, typer.Option(help="Score the old plan, repair it, or plan anew.")] = WhatIfMode.REPAIR,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for the new plan [not written].")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for the new plan (default: not written).")
+    ] = None,
     dataset: DatasetOption = None,
     gap: Annotated[float, typer.Option(metavar="SHARE", help="Stop at this proven gap; 0.01 is 1 % of NPV.")] = 0.01,
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="Stop after this time with the best plan.")] = 60.0,
-    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver [all cores].")] = None,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver (default: all cores).")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the solver.")] = 0,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -159,7 +163,7 @@ def report(
     plan: PlanPath,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="HTML file.")],
     dataset: DatasetOption = None,
-    baseline: Annotated[Path | None, typer.Option(metavar="PLAN", help="Plan to compare with [PLAN/baseline].")] = None,
+    baseline: Annotated[Path | None, typer.Option(metavar="PLAN", help="Plan to compare with (default: PLAN/baseline).")] = None,
     json: Json = False,
 ) -> Outcome:
     """Write a plan as one HTML file with its pictures."""
@@ -184,13 +188,63 @@ def new(
 def convert(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Dataset or plan.")],
     target: Annotated[Path, typer.Argument(metavar="DST", help="Folder, .xlsx or .json.")],
-    format: Annotated[Format | None, typer.Option(help="Format of DST [by its ending; a folder is csv].")] = None,
+    format: Annotated[Format | None, typer.Option(help="Format of DST (default: by its ending; a folder is csv).")] = None,
     json: Json = False,
 ) -> Outcome:
     """Write a dataset or plan in another format."""
     from batch.commands import convert as command
 
     return command.run(source, target, format.value if format is not None else None)
+
+
+FolderOption = Annotated[Path | None, typer.Option(metavar="DIR", help="Where the service keeps everything (default: ./wattplan-service).")]
+DatabaseOption = Annotated[
+    str | None, typer.Option(metavar="URL", help="postgresql+psycopg://... or sqlite:///... (default: SQLite in the folder).")
+]
+KeepDaysOption = Annotated[
+    int | None, typer.Option("--keep-days", metavar="N", help="Days that runs which nothing needs are kept (default: 90).")
+]
+
+
+@app.command()
+def serve(
+    folder: FolderOption = None,
+    database: DatabaseOption = None,
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where to listen (default: 127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(metavar="N", help="Port; 0 takes any free one (default: 8000).")] = None,
+    keys: Annotated[
+        bool | None, typer.Option("--keys/--no-keys", help="Ask for API keys; without, on loopback only (default: --keys).")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="TCP", help="Dask scheduler, as tcp://host:port (default: one of its own).")
+    ] = None,
+    slots: Annotated[int | None, typer.Option(metavar="N", help="Solves at a time (default: 1).")] = None,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of each solve (default: all cores).")] = None,
+    memory_limit: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory of each solve, such as 4GiB (default: 6GiB).")] = None,
+) -> Outcome:
+    """Answer what-if questions over HTTP. Each option can be an environment variable too: WATTPLAN_PORT=8080."""
+    from batch.commands import serve as command
+
+    return command.run(
+        {
+            "folder": folder, "database": database, "host": host, "port": port, "keys": keys, "scheduler": scheduler, "slots": slots,
+            "threads": threads, "memory_limit": memory_limit,
+        }
+    )  # fmt: skip
+
+
+@app.command()
+def gc(
+    folder: FolderOption = None,
+    database: DatabaseOption = None,
+    keep_days: KeepDaysOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    json: Json = False,
+) -> Outcome:
+    """Delete old runs of the service, and files that nothing needs any more."""
+    from batch.commands import serve as command
+
+    return command.tidy({"folder": folder, "database": database, "keep_days": keep_days}, dry_run)
 
 
 def run(arguments: Sequence[str]) -> int:
