@@ -19,7 +19,15 @@ def columns_of(matrix: Matrix, families: tuple[str, ...]) -> Ints:
     return np.concatenate([np.arange(matrix.of(name).start, matrix.of(name).stop, dtype=np.intp) for name in families])
 
 
-def exact(matrix: Matrix, x: Floats, threads: int = 1, seed: int = 0, control: Control | None = None) -> Floats | None:
+def held(matrix: Matrix, x: Floats, families: tuple[str, ...]) -> tuple[Floats, Floats]:
+    """Bounds of a model with families of whole numbers fixed as in a solution; shape (columns,) each."""
+    lower, upper = matrix.lower.copy(), matrix.upper.copy()
+    columns = columns_of(matrix, families)
+    lower[columns] = upper[columns] = np.clip(np.round(x[columns]), matrix.lower[columns], matrix.upper[columns])
+    return lower, upper
+
+
+def exact(matrix: Matrix, x: Floats, seed: int = 0, control: Control | None = None) -> Floats | None:
     """The best solution with the whole numbers of another.
 
     Args:
@@ -32,7 +40,7 @@ def exact(matrix: Matrix, x: Floats, threads: int = 1, seed: int = 0, control: C
     whole = columns_of(matrix, DECIDED)
     values = np.round(x[whole])
     for feasibility in (EXACT, AUDITED):
-        program = Program(matrix, threads=threads, seed=seed, feasibility=feasibility)
+        program = Program(matrix, threads=1, seed=seed, feasibility=feasibility)
         program.bound(whole, values, values)
         found = program.solve(control or Control())
         if found.outcome is Outcome.OPTIMAL and found.x is not None:

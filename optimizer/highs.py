@@ -38,6 +38,13 @@ _scheduler = {"threads": -1}
 """Threads of HiGHS's scheduler, of which a process has one: it must be reset before another number is asked for."""
 
 
+def schedule(threads: int) -> None:
+    """Give HiGHS's scheduler a number of threads; none may be solving."""
+    if _scheduler["threads"] != threads:
+        highspy.Highs.resetGlobalScheduler(True)
+        _scheduler["threads"] = threads
+
+
 class SolverError(Exception):
     """HiGHS failed: it refused the model, or ended without an answer."""
 
@@ -200,9 +207,7 @@ class Program:
         if control.over:
             return Solution(Outcome.STOPPED)
         h = self._h
-        if _scheduler["threads"] != self.threads:
-            highspy.Highs.resetGlobalScheduler(True)
-            _scheduler["threads"] = self.threads
+        schedule(self.threads)
         self.option("solver", method)
         self.option("objective_bound", cut)
         self.option("simplex_iteration_limit", MANY if iterations is None else iterations)

@@ -118,7 +118,7 @@ class Record:
         Args:
             x: only its whole numbers count; shape (columns,).
         """
-        found = exact(self.matrix, x, self.threads, self.seed)
+        found = exact(self.matrix, x, self.seed)
         return found is not None and self.accept(found, phase)
 
     def accept(self, x: Floats, phase: str) -> bool:

@@ -95,9 +95,23 @@ class Rounds:
         Raises:
             NothingFeasibleError: the relaxation, or the whole model, has no solution.
         """
-        self.branches = 0 if "branch and bound" in self.without else BRANCHES
         self.record.log("relaxation")
-        jobs = self._first()
+        self._run(self._first())
+
+    def go_on(self) -> None:
+        """Search on from the choices at hand, whose relaxation is solved.
+
+        Raises:
+            NothingFeasibleError: the model has no solution.
+        """
+        jobs = [self._searches(worker) for worker in range(self.pool.count)]
+        if self.record.best is None:
+            jobs[0].insert(0, Job("complete", (self.choices[0],), phase="whole plan"))
+        self._run(jobs)
+
+    def _run(self, jobs: list[list[Job]]) -> None:
+        """Do a first round, then what comes next."""
+        self.branches = 0 if "branch and bound" in self.without else BRANCHES
         while jobs and not self.record.done and not self.infeasible:
             self._round(jobs)
             jobs = self._next()

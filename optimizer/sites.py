@@ -60,13 +60,15 @@ class SiteSearch:
         control: deadline and stop.
         seed: of the draws.
         log: told of each better choice.
+        program: the model in a solver, if there is one already.
     """
 
     def __init__(
-        self, inst: Instance, matrix: Matrix, control: Control, seed: int = 0, log: Callable[[str], None] = lambda phase: None
-    ) -> None:
+        self, inst: Instance, matrix: Matrix, control: Control, seed: int = 0, log: Callable[[str], None] = lambda phase: None,
+        program: Program | None = None,
+    ) -> None:  # fmt: skip
         self.inst, self.matrix, self.control, self.log = inst, matrix, control, log
-        self.program = Program(matrix, threads=1, seed=seed)
+        self.program = program or Program(matrix, threads=1, seed=seed)
         self.random = np.random.default_rng(seed)
         first, index = matrix.columns["serve"]
         self.at = {(str(c), str(s)): first + i for i, (c, s) in enumerate(index)}
@@ -162,6 +164,13 @@ class SiteSearch:
         found = self._solve(method="ipm" if self.basis is None else "simplex")
         self.sets, self.best = {}, Solution(Outcome.STOPPED)
         return found.outcome is Outcome.OPTIMAL and self._take(dict(sets), found, "sites of all contracts")
+
+    def take_up(self, found: Solution) -> None:
+        """Take the sites that the programme is held to now, with its solution; contracts that it leaves a choice stay out of the search."""
+        lower, upper = self.program.lower, self.program.upper
+        self.contracts = [c for c in self.contracts if (lower[self.columns[c]] == upper[self.columns[c]]).all()]
+        self.sets = {c: tuple(s for s in self.sites[c] if lower[self.at[c, s]] > SERVES) for c in self.contracts}
+        self.best, self.basis = found, self.program.basis()
 
     def polish(self, tries: int = TRIES) -> bool:
         """Free each contract once, in random order, and place it anew; whether anything was better."""

@@ -224,7 +224,7 @@ class Station:
 
     def _improved(self, x: Floats) -> None:
         """Tell of a solution, made exact."""
-        found = exact(self.matrix, x, self.threads, self.seed)
+        found = exact(self.matrix, x, self.seed)
         if found is not None:
             self.tell("solution", found)
 
@@ -307,7 +307,7 @@ class Station:
             if whole is None or whole.x is None:
                 return None
             if not dive.left:
-                return exact(self.matrix, rest.whole(whole.x), self.threads, self.seed)
+                return exact(self.matrix, rest.whole(whole.x), self.seed)
         for around, everything in AROUND:
             low, high = dive.loose(lower, upper, around, everything)
             found = self._near(rest.whole(low), rest.whole(high), min(LEFT_SECONDS, self.control.remaining / 2), None, LEFT_GAP)
@@ -325,4 +325,4 @@ class Station:
         if solutions is not None:
             program.option("mip_max_improving_sols", solutions)
         found = program.solve(self.control.until(seconds), start=None if start is None else start[rest.columns])
-        return None if found.x is None else exact(self.matrix, rest.whole(found.x), self.threads, self.seed)
+        return None if found.x is None else exact(self.matrix, rest.whole(found.x), self.seed)

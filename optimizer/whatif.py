@@ -9,39 +9,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import numpy as np
-
 from models.changes import Change, apply
 from models.dataset import Dataset
 from models.faults import Fault
-from models.plan import Plan, relative_gap
+from models.plan import Plan
 from optimizer.audit import audit
 from optimizer.audit.report import Violation
-from optimizer.blocks.directives import DirectiveConflictError
-from optimizer.conflicts import conflicts
-from optimizer.decisions import Decisions, decisions_from_plan, start_vector
-from optimizer.exact import DECIDED, YES_OR_NO, columns_of
+from optimizer.decisions import decisions_from_plan, start_vector
+from optimizer.exact import DECIDED, YES_OR_NO, held
 from optimizer.extract import Extract
-from optimizer.finish import Finish
 from optimizer.formulation import formulate
-from optimizer.highs import AUDITED, Control, Outcome, SolverError
+from optimizer.highs import AUDITED, Control, Outcome
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix, compile_matrix
-from optimizer.planner import CONFLICT_SECONDS, InfeasibleError, NoPlanError, Planning, Progress, plan
-from optimizer.record import Event, Record
-from optimizer.relieve import held_to
-from optimizer.search import SMALL, search
-from optimizer.settle import Settler
-from optimizer.shrink import unshrunk
-from optimizer.station import Choice, Station
-from optimizer.warm import Warm, carried_duals
-
-PATIENCE = 6000
-"""Iterations of the simplex method from the old basis, after which the interior-point method is faster."""
-SLACK = 2e-3
-"""Relative gap by which a repaired plan may be worse proven than the old one when the search ends."""
-EFFORT = 1.5
-"""Iterations of a search for better sites in a repair, by row of the merged model."""
+from optimizer.planner import Planning, Progress, plan
+from optimizer.repair import Repair
+from optimizer.warm import Warm
 
 
 class Mode(StrEnum):
@@ -196,7 +179,7 @@ class Planner:
         seconds["evaluate"] = time.monotonic() - began - seconds["changes"]
         made: Plan | None = None
         if mode is Mode.REPAIR:
-            made = _Repair(self, applied.dataset, gap, control, progress, began, keep).run(baseline)
+            made = Repair(self, applied.dataset, gap, control, progress, began, keep).run(baseline)
         elif mode is Mode.REOPTIMIZE:
             left = max(0.1, control.remaining)
             made = plan(
@@ -231,161 +214,3 @@ class Planner:
         extract = Extract(instance, decisions_from_plan(instance, baseline.tables))
         report = audit(dataset, extract.tables())
         return Evaluation(extract.npv_usd, extract.npv_terms, tuple(report.violations))
-
-
-def held(matrix: Matrix, x: Floats, families: tuple[str, ...]) -> tuple[Floats, Floats]:
-    """Bounds of a model with families of whole numbers fixed; shape (columns,) each."""
-    lower, upper = matrix.lower.copy(), matrix.upper.copy()
-    columns = columns_of(matrix, families)
-    lower[columns] = upper[columns] = np.clip(np.round(x[columns]), matrix.lower[columns], matrix.upper[columns])
-    return lower, upper
-
-
-class _Repair:
-    """A new plan out of an old one: as it was, then with other racks, then with other sites."""
-
-    def __init__(
-        self, planner: Planner, dataset: Dataset, gap: float, control: Control, progress: Callable[[Progress], None] | None, began: float,
-        keep: Callable[[Plan], None] | None,
-    ) -> None:  # fmt: skip
-        self.planner, self.dataset, self.control, self.progress, self.keep = planner, dataset, control, progress, keep
-        self.finish = Finish(gap, planner.threads, planner.seed, control, began)
-
-    def run(self, baseline: Plan) -> Plan:
-        """Repair.
-
-        Raises:
-            InfeasibleError, NoPlanError, SolverError: as of :meth:`Planner.change`.
-        """
-        planner, since = self.planner, time.monotonic()
-        instance = Instance(self.dataset)
-        try:
-            matrix = self.finish.matrix = compile_matrix(formulate(instance))
-        except DirectiveConflictError as conflict:
-            raise InfeasibleError([str(conflict)], self.finish.summary(self.dataset, None, None, infeasible=True)) from None
-        self.finish.clock("build", since)
-        known = baseline.summary.gap if baseline.summary.gap is not None else 0.0
-        record = Record(
-            instance,
-            matrix,
-            self.finish.gap if known <= self.finish.gap else known + SLACK,
-            self.control,
-            planner.threads,
-            planner.seed,
-            self._report,
-            keep=lambda x: self._better(record, x),
-            began=self.finish.began,
-        )
-        decisions = decisions_from_plan(instance, baseline.tables)
-        since = time.monotonic()
-        if planner.duals is not None:
-            record.certify(carried_duals(planner.matrix, planner.duals, matrix))
-        x = start_vector(instance, matrix, decisions)
-        self._as_it_was(record, x)
-        if record.best is None and matrix.a.nnz > SMALL:
-            self._other_racks(record, x)
-            if record.best is None and not self.control.over:
-                self._other_sites(record, decisions, first=True)
-        self.finish.clock("search", since)
-        since = time.monotonic()
-        if not record.done:
-            self._relax(record)
-        self.finish.clock("relax", since)
-        since = time.monotonic()
-        if not record.done and matrix.a.nnz <= SMALL:
-            search(record)
-        elif not record.done:
-            self._other_racks(record, x)
-            if not record.done:
-                self._other_sites(record, decisions)
-        self.finish.clock("search", since)
-        if record.best is None:
-            raise NoPlanError(self.finish.summary(self.dataset, record, None))
-        made, faults = self.finish.made(self.dataset, instance, record, record.best)
-        if faults:
-            raise SolverError("the plan failed its audit: " + "; ".join(faults[:5]))
-        return made
-
-    def _relax(self, record: Record) -> None:
-        """The new bound, from the old basis."""
-        warm, matrix = self.planner.relaxation, record.matrix
-        found = warm.solve(self.control, matrix, matrix.lower, matrix.upper, method="ipm", iterations=PATIENCE)
-        if found.outcome is Outcome.INFEASIBLE:
-            control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
-            named = conflicts(record.instance, matrix, control, threads=self.planner.threads, seed=self.planner.seed)
-            raise InfeasibleError(named, self.finish.summary(self.dataset, record, None, infeasible=True))
-        if found.outcome is Outcome.OPTIMAL and found.row_dual is not None:
-            record.certify(found.row_dual)
-        record.log("relaxation solved")
-
-    def _as_it_was(self, record: Record, x: Floats) -> None:
-        """The old plan's whole numbers, with everything else solved again."""
-        found = self.planner.fixed.solve(self.control, record.matrix, *held(record.matrix, x, DECIDED), method="ipm", iterations=PATIENCE)
-        if found.outcome is Outcome.OPTIMAL and found.x is not None:
-            record.offer(found.x, "decisions as they were")
-
-    def _other_racks(self, record: Record, x: Floats) -> None:
-        """The old plan's yes-or-no decisions with other racks; those of new contracts are taken."""
-        matrix = record.matrix
-        lower, upper = held(matrix, x, YES_OR_NO)
-        for name in ("sign", "serve"):
-            first, index = matrix.columns[name]
-            new = np.array([first + i for i, key in enumerate(index) if key[0] not in self._known], dtype=np.intp)
-            lower[new], upper[new] = matrix.lower[new], matrix.upper[new]
-        found = self.planner.loose.solve(self.control, matrix, lower, upper, method="ipm", iterations=PATIENCE)
-        program = self.planner.loose.program
-        if found.outcome is not Outcome.OPTIMAL or program is None:
-            return
-        settled = Settler(record.instance, matrix, program, found, self.control, lambda phase: None).run()
-        if settled is None or settled.objective > record.best_objective:
-            return
-        whole = self._station(record).racks(unshrunk(matrix), program, settled)
-        if whole is not None:
-            record.accept(whole, "other racks")
-
-    @property
-    def _known(self) -> set[str]:
-        """Contracts that the old plan knew."""
-        return set(self.planner.instance.contract_rows)
-
-    def _station(self, record: Record) -> Station:
-        return Station(
-            record.instance, record.matrix, seed=record.seed, control=self.control, tell=lambda kind, value: record.log(str(value))
-        )
-
-    def _other_sites(self, record: Record, decisions: Decisions, first: bool = False) -> None:
-        """Sites searched on from those of the old plan; only until there is a plan, if ``first``."""
-        matrix, station = record.matrix, self._station(record)
-        sets: dict[str, list[str]] = {}
-        for c, s in record.instance.choice_pairs:
-            if c in self._known:
-                sets.setdefault(c, [])
-                if any(key[:2] == (c, s) for key in decisions.deliveries):
-                    sets[c].append(s)
-        known = {c: tuple(sites) for c, sites in sets.items()}
-        choices = [Choice(known, np.inf, *held_to(matrix, known))]
-        while not record.done:
-            for choice in choices:
-                x = station.complete(choice, record.best_objective)
-                if x is not None:
-                    record.accept(x, "other sites")
-            if record.done or (first and record.best is not None):
-                break
-            everything = {c: known.get(c, ()) for c, _ in record.instance.choice_pairs}
-            choices = station.better_sites(everything, EFFORT) or station.sites(EFFORT)
-            if not choices:
-                break
-            known = choices[-1].sets
-
-    def _better(self, record: Record, x: Floats) -> None:
-        """Hand on a better plan while the search goes on, if it passes its audit; not the one that ends it."""
-        if self.keep is not None and not record.proven:
-            made, faults = self.finish.made(self.dataset, record.instance, record, x)
-            if not faults:
-                self.keep(made)
-
-    def _report(self, event: Event) -> None:
-        if self.progress is not None:
-            both = event.npv_usd is not None and event.bound_usd is not None
-            gap = relative_gap(event.bound_usd or 0.0, event.npv_usd or 0.0) if both else None
-            self.progress(Progress(event.seconds, event.phase, event.npv_usd, event.bound_usd, gap))
