@@ -10,6 +10,7 @@ Each type of change is a class with its fields, a sentence, an example and an ``
 from models.changes.apply import Applied, apply, draw
 from models.changes.base import Change, ChangeError
 from models.changes.diff import RowChange, RowChangeKind, touched
+from models.changes.inverse import inverse
 from models.changes.registry import CHANGES, AnyChange, change_types, read_changes
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "apply",
     "change_types",
     "draw",
+    "inverse",
     "read_changes",
     "touched",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, NoReturn, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -144,6 +144,14 @@ class Change(BaseModel):
     @abstractmethod
     def sample(cls, dataset: Dataset, rng: random.Random) -> Self | None:
         """A random mild change of this type, or None where the dataset has nothing to change so."""
+
+    def undoings(self, before: Dataset) -> Iterator[Change]:
+        """Changes that might take this one back; :func:`models.changes.inverse` tries them.
+
+        Args:
+            before: the dataset before this change.
+        """
+        yield from ()
 
     @property
     def new_ids(self) -> tuple[str, ...]:

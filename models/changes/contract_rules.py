@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 
@@ -133,6 +134,14 @@ class ContractRules(Change):
         shown = {name: ", ".join(v) if isinstance(v, tuple) else figure(v) for name, v in self._terms().items()}
         parts = [f"{name} {value}" for name, value in shown.items()] + [f"no {rule.value}" for rule in self.removed]
         return f"{self.contract_id}: " + ", ".join(parts)
+
+    def undoings(self, before: Dataset) -> Iterator[Change]:
+        """The rules as they were."""
+        row = contract_of(before, self.contract_id)
+        old = {name: getattr(row, name) for name in (*self._terms(), *(rule.value for rule in self.removed))}
+        gone = tuple(rule for rule in Removable if rule.value in old and old[rule.value] == NO_RULE[rule])
+        kept = {name: value for name, value in old.items() if name not in {rule.value for rule in gone}}
+        yield type(self)(contract_id=self.contract_id, removed=gone, **kept)
 
     def edit(self, edit: Edit) -> Dataset:
         """Figures of contracts."""

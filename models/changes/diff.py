@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,8 @@ from models.dataset import Dataset
 from models.tables import COLUMNS, KEYS, ROW_TYPES, Row, Settings
 
 SETTINGS = "dataset"
+ROUNDING = 1e-9
+"""Relative difference up to which two figures are the same but for rounding."""
 Cell = tuple[Any, ...]
 """Table, key without period, column, and the period's index (None where rows have none)."""
 
@@ -167,4 +170,28 @@ def _expanded(steps: dict[int, dict[str, Any]], periods: int) -> list[dict[str, 
     return values
 
 
-__all__ = ["Cell", "RowChange", "RowChangeKind", "cells_touched", "touched"]
+def alike(before: Dataset, after: Dataset) -> bool:
+    """Whether two datasets say the same in every period, but for the rounding of figures."""
+    for change in touched(before, after):
+        if "from_period" in KEYS.get(change.table, ()):
+            continue
+        if change.kind is not RowChangeKind.CHANGED or not all(_close(a, b) for a, b in change.columns.values()):
+            return False
+    for table in ROW_TYPES:
+        if "from_period" in KEYS[table] and before.table_rows(table) is not after.table_rows(table):
+            left, right = (_by_group(d, table) for d in (before, after))
+            for group in {**left, **right}:
+                old, new = (_expanded(side.get(group, {}), before.calendar.periods) for side in (left, right))
+                if not all(_close(a.get(name), b.get(name)) for a, b in zip(old, new, strict=True) for name in {**a, **b}):
+                    return False
+    return True
+
+
+def _close(one: Any, other: Any) -> bool:
+    """Equal but for rounding; a figure that is missing is none of 0."""
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=ROUNDING, abs_tol=ROUNDING)
+    return bool(one == other)
+
+
+__all__ = ["Cell", "RowChange", "RowChangeKind", "alike", "cells_touched", "touched"]

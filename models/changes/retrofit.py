@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -59,6 +60,11 @@ class RetrofitAllow(Change):
             return with_rows(edit.dataset, Retrofit, [row if r.site_id == self.site_id else r for r in rows])
         return with_rows(edit.dataset, Retrofit, [*rows, row])
 
+    def undoings(self, before: Dataset) -> Iterator[Change]:
+        """The terms that the site had, or none."""
+        terms = [row.model_dump() for row in before.rows(Retrofit) if row.site_id == self.site_id]
+        yield RetrofitAllow(**terms[0]) if terms else RetrofitForbid(site_id=self.site_id)
+
     @classmethod
     def sample(cls, dataset: Dataset, rng: random.Random) -> Self | None:
         """Up to 20 MW at usual cost."""
@@ -84,6 +90,11 @@ class RetrofitForbid(Change):
     def edit(self, edit: Edit) -> Dataset:
         """The site's row of retrofits goes."""
         return with_rows(edit.dataset, Retrofit, [r for r in edit.dataset.rows(Retrofit) if r.site_id != self.site_id])
+
+    def undoings(self, before: Dataset) -> Iterator[Change]:
+        """The terms that the site had, or none."""
+        terms = [row.model_dump() for row in before.rows(Retrofit) if row.site_id == self.site_id]
+        yield RetrofitAllow(**terms[0]) if terms else RetrofitForbid(site_id=self.site_id)
 
     @classmethod
     def sample(cls, dataset: Dataset, rng: random.Random) -> Self | None:
