@@ -126,18 +126,18 @@ class Supervisor:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._bell.wait(), IDLE)
             self._bell.clear()
-            while self.engine is not None and self.engine.free > 0:
-                run = await asyncio.to_thread(self._take_next)
+            while self.engine is not None and (self.engine.free > 0 or self.engine.desk_free):
+                run = await asyncio.to_thread(self._take_next, self.engine.free > 0, self.engine.desk_free)
                 if run is None:
                     break
                 await self._give(run)
             WAITING.set((await asyncio.to_thread(self.store.runs.counts))[RunState.QUEUED])
             SOLVING.set(len(self.active))
 
-    def _take_next(self) -> Any:
-        """Take up the run that waits longest; None when none waits."""
+    def _take_next(self, slot: bool, desk: bool) -> Any:
+        """Take up the run that waits longest, of those that a slot or the desk can take; None when none waits."""
         for run in self.store.runs.unfinished():
-            if run.state is RunState.QUEUED:
+            if run.state is RunState.QUEUED and (slot or (desk and run.mode is RunMode.EVALUATE)):
                 taken = self.store.runs.take(run.id)
                 if taken is not None:
                     return taken

@@ -172,10 +172,12 @@ class Planner:
         mode = Mode(mode)
         began = time.monotonic()
         baseline = self._baseline()
+        if mode is Mode.EVALUATE:
+            return evaluate(self.dataset, changes, baseline)
         control = Control(began + time_limit, stop or threading.Event())
         applied = apply(self.dataset, changes, baseline)
         seconds = {"changes": time.monotonic() - began}
-        evaluation = self._evaluate(applied.dataset, baseline)
+        evaluation = _evaluation(applied.dataset, baseline)
         seconds["evaluate"] = time.monotonic() - began - seconds["changes"]
         made: Plan | None = None
         if mode is Mode.REPAIR:
@@ -208,9 +210,32 @@ class Planner:
         """The plan's whole numbers as a vector of a model; shape (columns,)."""
         return start_vector(instance, matrix, decisions_from_plan(instance, self._baseline().tables))
 
-    def _evaluate(self, dataset: Dataset, baseline: Plan) -> Evaluation:
-        """The baseline's decisions under another dataset."""
-        instance = Instance(dataset)
-        extract = Extract(instance, decisions_from_plan(instance, baseline.tables))
-        report = audit(dataset, extract.tables())
-        return Evaluation(extract.npv_usd, extract.npv_terms, tuple(report.violations))
+
+def evaluate(dataset: Dataset, changes: Sequence[Change], baseline: Plan) -> Answer:
+    """Score and audit a plan under changes, without a model or a search.
+
+    Args:
+        dataset: the planning problem.
+        changes: carried out in order.
+        baseline: its plan.
+
+    Raises:
+        ChangeError: a change can't be carried out.
+        DatasetError: the changed dataset has faults.
+    """
+    began = time.monotonic()
+    applied = apply(dataset, changes, baseline)
+    seconds = {"changes": time.monotonic() - began}
+    evaluation = _evaluation(applied.dataset, baseline)
+    seconds["total"] = time.monotonic() - began
+    seconds["evaluate"] = seconds["total"] - seconds["changes"]
+    npv = baseline.summary.npv_usd or 0.0
+    return Answer(Mode.EVALUATE, applied.dataset, applied.sentences, applied.warnings, None, evaluation, npv, seconds=seconds)
+
+
+def _evaluation(dataset: Dataset, baseline: Plan) -> Evaluation:
+    """A plan's decisions under another dataset."""
+    instance = Instance(dataset)
+    extract = Extract(instance, decisions_from_plan(instance, baseline.tables))
+    report = audit(dataset, extract.tables())
+    return Evaluation(extract.npv_usd, extract.npv_terms, tuple(report.violations))

@@ -15,8 +15,8 @@ from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
 from batch.engine import task
-from batch.engine.job import Ended, EngineError, Failure, Fate, Job, OnEnd, OnEvent, Outcome
-from batch.engine.local import LocalCluster
+from batch.engine.job import Ended, EngineError, EngineMode, Failure, Fate, Job, OnEnd, OnEvent, Outcome
+from batch.engine.local import DESK, SOLVE, LocalCluster
 
 CONNECT = 5.0
 """Seconds in which a scheduler must answer."""
@@ -30,6 +30,8 @@ CLOSE = 8.0
 """Seconds that closing may take."""
 MEMORY = "worker-restart-memory"
 """Topic in which nannies tell that they have ended a process because of its memory."""
+DESK_WAIT = 4
+"""Evaluations given to the desk at a time."""
 SETTLE = 0.2
 """Seconds in which a nanny may still tell why a process has ended."""
 
@@ -120,7 +122,15 @@ class Engine:
     @property
     def free(self) -> int:
         """Jobs that would be started at once."""
-        return max(0, self._workers - len(self._runs)) if self.ready else 0
+        return max(0, self._workers - sum(not self._at_desk(run.job) for run in self._runs.values())) if self.ready else 0
+
+    @property
+    def desk_free(self) -> bool:
+        """Whether an evaluation would be started at once, or as soon as another one is done; a cluster of others has no desk."""
+        return self.ready and self._cluster is not None and sum(self._at_desk(run.job) for run in self._runs.values()) < DESK_WAIT
+
+    def _at_desk(self, job: Job) -> bool:
+        return self._cluster is not None and str(job.mode) == EngineMode.EVALUATE
 
     @property
     def active(self) -> tuple[str, ...]:
@@ -144,7 +154,8 @@ class Engine:
         plain = replace(job, mode=str(job.mode), threads=min(job.threads, self.threads))
         key = f"wattplan-{job.run_id}-{job.attempt}-{uuid.uuid4().hex}"
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "4GiB"}):  # a job is meant to be whole
-            future = self._client.submit(task.solve, plain, self._topic, key=key, pure=False)
+            use = None if self._cluster is None else {DESK if self._at_desk(job) else SOLVE: 1}
+            future = self._client.submit(task.solve, plain, self._topic, key=key, pure=False, resources=use)
         run = self._runs[job.run_id] = _Run(job, future)
         self._later(self._follow(run))
 

@@ -31,11 +31,15 @@ PATIENCE = 5.0
 """Seconds in which a nanny must begin to start another worker."""
 
 
+SOLVE, DESK = "solve", "desk"
+"""What workers are there for, as resources: one solve each; and answers that take no search, which never wait for one that does."""
+
+
 class LocalCluster:
-    """A scheduler and its workers, one solve each.
+    """A scheduler and its workers, one solve each, and one that evaluates.
 
     Args:
-        slots: workers.
+        slots: workers for solves.
         memory_limit: of each worker's process, such as ``6GiB``.
     """
 
@@ -61,7 +65,7 @@ class LocalCluster:
             OSError, RuntimeError: they do not start.
         """
         await self.scheduler
-        self.nannies = list(await asyncio.gather(*(self._started(number) for number in range(self.slots))))
+        self.nannies = list(await asyncio.gather(*(self._started(number) for number in range(self.slots + 1))))
 
     async def mend(self) -> None:
         """Replace nannies that have given up, with their workers."""
@@ -82,10 +86,11 @@ class LocalCluster:
         await asyncio.to_thread(self.folder.cleanup)
 
     async def _started(self, number: int) -> Nanny:
+        use = SOLVE if number < self.slots else DESK
         nanny = Nanny(
-            self.scheduler.address, nthreads=1, host=HOST, name=f"solve-{number}", memory_limit=self.memory_limit,
+            self.scheduler.address, nthreads=1, host=HOST, name=f"{use}-{number}", memory_limit=self.memory_limit,
             local_directory=self.folder.name, silence_logs=logging.WARNING, config=WORKER_CONFIG, dashboard=False,
-            preload=list(PRELOAD),
+            preload=list(PRELOAD), resources={use: 1},
         )  # fmt: skip
         await nanny
         return nanny

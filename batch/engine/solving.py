@@ -21,7 +21,7 @@ from models.plan_files import plan_from_bytes, plan_to_bytes
 from optimizer import InfeasibleError, NoPlanError, Progress, SolverError, plan
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.highs import CAREFUL, Control
-from optimizer.whatif import Answer, Evaluation, Mode, Planner
+from optimizer.whatif import Answer, Evaluation, Mode, Planner, evaluate
 
 KEPT = 2
 """Models kept ready."""
@@ -86,6 +86,8 @@ def _solved(job: Job, control: Control, progress: Callable[[Progress], None], ke
         return _planned(job, changes, start, control, progress, keep)
     if job.baseline is None:
         raise InputError([Fault("baseline", "is missing", allowed="a plan to start from", code="missing_value", pointer="/baseline")])
+    if job.mode == EngineMode.EVALUATE:
+        return {**_answered(evaluate(dataset_from_bytes(job.dataset), changes, plan_from_bytes(job.baseline))), "warm": False}
     planner, warm = _planner(job, job.baseline)
     if job.mode == EngineMode.REPAIR:
         warm = warm and planner.relaxation.basis is not None

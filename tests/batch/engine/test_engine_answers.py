@@ -60,6 +60,21 @@ def test_a_change_is_answered_as_by_the_planner(runner: asyncio.Runner, bench: B
         same_plan(outcome["plan"], wanted.plan)
 
 
+def test_an_evaluation_does_not_wait_for_a_solve(runner: asyncio.Runner, bench: Bench, kept: bytes) -> None:
+    async def check() -> None:
+        await bench.engine.submit(job("slow while another evaluates"))
+        await bench.told("slow while another evaluates", "incumbent")
+        assert bench.engine.free == 0
+        assert bench.engine.desk_free
+        outcome = await bench.answer(job("beside", mode="evaluate", baseline=kept, changes=[DEARER]))
+        assert outcome["evaluation"] is not None
+        assert bench.end_of("slow while another evaluates") is None
+        await bench.engine.stop("slow while another evaluates")
+        await bench.ended("slow while another evaluates")
+
+    runner.run(check())
+
+
 def test_the_second_question_finds_its_model_warm(runner: asyncio.Runner, bench: Bench) -> None:
     other = plan_to_bytes(plan(small_dataset(name="other"), gap=0.0, threads=1))
     data = dataset_to_bytes(small_dataset(name="other"))
