@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -186,16 +187,25 @@ class Service:
         except ChangeError as error:
             raise faults_problem(422, "bad_changes", str(error.faults[0]), error.faults) from None
 
-    def accept(self, asked: RunRequest, key_id: str) -> tuple[Any, bool]:
+    def accept(self, asked: RunRequest, key_id: str, idempotency_key: str | None = None) -> tuple[Any, bool]:
         """Take a question: a new run, or one that has answered it.
 
+        Args:
+            key_id: API key of the caller.
+            idempotency_key: of the request; one that comes again finds the run that it made, whatever happened to its answer.
+
         Returns:
-            The run's row, and whether it is from the store.
+            The run's row, and whether it is an answer from the store.
 
         Raises:
             ProblemError: it can't be asked, or too many runs wait.
         """
-        s = self.settings
+        s, request = self.settings, None
+        if idempotency_key is not None:
+            request = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
+            made = self.store.runs.with_key(key_id, idempotency_key)
+            if made is not None:
+                return _of_request(made, request), False
         if asked.time_limit > s.time_limit_most:
             raise ProblemError(
                 422, "time_limit_too_long", f"time_limit may be at most {s.time_limit_most:g} s (found {asked.time_limit:g})"
@@ -225,15 +235,16 @@ class Service:
                 "sentences": list(applied.sentences),
                 "warnings": [{"pointer": w.pointer, "message": w.problem, "code": w.code} for w in applied.warnings],
             },
+            idempotency_key=idempotency_key, request_sha=request,
         )  # fmt: skip
-        return run, False
+        return _of_request(run, request), False
 
     def job_of(self, run: Any) -> Job:
         """The engine's job of a run."""
         options, blobs = run.options, self.store.blobs
         dataset = blobs.get(self.store.datasets.get(run.base_dataset_id).blob)
         baseline = None if run.baseline_run_id is None else self.run(run.baseline_run_id).plan_blob
-        seed = options["seed"] + RETRY_SEED * (run.attempt - 1)
+        seed = options["seed"] + RETRY_SEED * run.crashes
         return Job(
             run_id=run.id, attempt=run.attempt, dataset=dataset, changes=run.changes, baseline=None if baseline is None else blobs.get(baseline),
             start=None if run.plan_blob is None else blobs.get(run.plan_blob), mode=run.mode, gap=options["gap"],
@@ -247,3 +258,14 @@ class Service:
         key = keys.make()
         expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
         return key, self.store.keys.create(key.id, name, role, key.hash, expires)
+
+
+def _of_request(run: Any, request: str | None) -> Any:
+    """A run that has the idempotency key of a request.
+
+    Raises:
+        ProblemError: 422, another request with the same key made it.
+    """
+    if run.request_sha != request:
+        raise ProblemError(422, "idempotency_key_reused", f"Idempotency-Key {run.idempotency_key} was used for another request")
+    return run

@@ -15,7 +15,7 @@ from api.store.tables import Idempotency as Row
 KEPT = timedelta(hours=24)
 """How long an answer is kept."""
 CLAIM = timedelta(minutes=10)
-"""After this long a request without an answer counts as lost with its process; longer than any request waits."""
+"""After this long a claim without an answer counts as lost; longer than any request waits."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,17 @@ class Idempotency:
         now = self._database.now()
         this = and_(Row.key_id == key_id, Row.key == key)
         with self._database.writing() as session:
-            lost = and_(Row.status.is_(None), Row.created_at < now - CLAIM)
-            session.execute(delete(Row).where(this, or_(lost, Row.created_at < now - KEPT)))
-            if added(session, Row(key_id=key_id, key=key, **asked, created_at=now)):
+            session.execute(delete(Row).where(this, Row.created_at < now - KEPT))
+            if added(session, Row(key_id=key_id, key=key, **asked, created_at=now, claimed_at=now)):
                 return Known(IdempotencyState.CLAIMED)
             row = session.scalars(select(Row).where(this)).one()
             if {name: getattr(row, name) for name in asked} != asked:
                 return Known(IdempotencyState.MISMATCH)
             if row.status is None:
-                return Known(IdempotencyState.IN_PROGRESS)
+                lost = or_(Row.claimed_at.is_(None), Row.claimed_at < now - CLAIM)
+                claim = update(Row).where(this, Row.status.is_(None), lost).values(claimed_at=now)
+                taken = session.scalar(claim.returning(Row.id), execution_options={"synchronize_session": False})
+                return Known(IdempotencyState.IN_PROGRESS if taken is None else IdempotencyState.CLAIMED)
             return Known(IdempotencyState.STORED, row.status, row.headers or {}, row.response)
 
     def finish(self, key_id: str, key: str, status: int, headers: dict[str, Any], response: Any) -> bool:
@@ -74,6 +76,12 @@ class Idempotency:
         """Give up a claim: the request was not answered and may come again."""
         with self._database.writing() as session:
             session.execute(delete(Row).where(Row.key_id == key_id, Row.key == key, Row.status.is_(None)))
+
+    def release(self) -> int:
+        """Give up all claims, whose requests may come again: for the start of the only process that answers requests; how many."""
+        claims = update(Row).where(Row.status.is_(None), Row.claimed_at.is_not(None)).values(claimed_at=None)
+        with self._database.writing() as session:
+            return len(session.scalars(claims.returning(Row.id), execution_options={"synchronize_session": False}).all())
 
     def expire(self, *, dry_run: bool = False) -> int:
         """Drop answers that were kept for 24 hours; how many.

@@ -16,8 +16,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from api.store.database import Database, new_id, required
+from api.store.database import Database, added, new_id, required
 from api.store.errors import NotFoundError
+from api.store.idempotency import KEPT
 from api.store.paging import LIMIT, Page, page_of
 from api.store.states import ACTIVE_STATES, END_EVENT, FINAL_STATES, OPEN_STATES, RunMode, RunState
 from api.store.tables import Dataset, Run, RunEvent
@@ -61,8 +62,12 @@ class Runs:
         scenario_id: str | None = None,
         revision: int | None = None,
         answer: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        request_sha: str | None = None,
     ) -> Run:
         """Accept a question: once this returns, it outlives any end of the process.
+
+        With an idempotency key that a run of the same caller has, that run is returned and none is made.
 
         Args:
             changes: plain JSON values, in order.
@@ -70,6 +75,8 @@ class Runs:
             question: from :func:`question_of`.
             dataset_id: hash of the dataset after the changes, if known.
             answer: what can be said already, such as sentences and warnings.
+            idempotency_key: of the request; free for another run after 24 hours.
+            request_sha: SHA-256 of the request, by which whoever gets a run that was there knows it from another request's.
 
         Raises:
             NotFoundError: no such base dataset or baseline run.
@@ -79,14 +86,20 @@ class Runs:
             id=new_id("run"), state=RunState.QUEUED, mode=mode, base_dataset_id=base_dataset_id, dataset_id=dataset_id, changes=list(changes),
             options=dict(options), baseline_run_id=baseline_run_id, line_id=line_id, scenario_id=scenario_id, revision=revision,
             question=question, code_version=code_version, attempt=0, last_event=0, created_at=now, updated_at=now,
-            answer=None if answer is None else dict(answer), created_by=created_by,
+            answer=None if answer is None else dict(answer), created_by=created_by, crashes=0, idempotency_key=idempotency_key,
+            request_sha=request_sha,
         )  # fmt: skip
         with self._database.writing() as session:
             required(session, Dataset, base_dataset_id)
             if baseline_run_id is not None:
                 required(session, Run, baseline_run_id)
-            session.add(row)
-        return row
+            if idempotency_key is None:
+                session.add(row)
+                return row
+            mine = and_(Run.created_by == created_by, Run.idempotency_key == idempotency_key)
+            old = update(Run).where(mine, Run.created_at < now - KEPT).values(idempotency_key=None)
+            session.execute(old, execution_options={"synchronize_session": False})
+            return row if added(session, row) else session.scalars(select(Run).where(mine)).one()
 
     def get(self, id: str) -> Run:
         """A run.
@@ -96,6 +109,12 @@ class Runs:
         """
         with self._database.reading() as session:
             return _found(session, id)
+
+    def with_key(self, created_by: str, idempotency_key: str) -> Run | None:
+        """The run that a caller's request with an idempotency key made within the last 24 hours."""
+        rows = select(Run).where(Run.created_by == created_by, Run.idempotency_key == idempotency_key)
+        with self._database.reading() as session:
+            return session.scalars(rows.where(Run.created_at >= self._database.now() - KEPT)).first()
 
     def list(
         self,
@@ -158,16 +177,18 @@ class Runs:
         """Take up a queued run as its next attempt; None if it is not queued: somebody else has it, or it has ended."""
         return self._change(id, Run.state == RunState.QUEUED, ["started_at"], state=RunState.RUNNING, attempt=Run.attempt + 1)
 
-    def requeue(self, id: str, attempt: int | None = None) -> Run | None:
+    def requeue(self, id: str, attempt: int | None = None, *, crashed: bool = False) -> Run | None:
         """Give back a run that is running or stopping, with its checkpoint and ``stop_asked_at``; None if it is neither.
 
         Until the next attempt begins, the last one may still end the run: a plan that comes late is a plan.
 
         Args:
             attempt: only if this is the current one.
+            crashed: whether its process ended unexpectedly, which is counted.
         """
         current = Run.attempt == attempt if attempt is not None else Run.attempt >= 0
-        return self._change(id, and_(current, Run.state.in_(ACTIVE_STATES)), state=RunState.QUEUED)
+        where = and_(current, Run.state.in_(ACTIVE_STATES))
+        return self._change(id, where, state=RunState.QUEUED, crashes=Run.crashes + int(crashed))
 
     def note_event(self, id: str, attempt: int, kind: str, payload: Mapping[str, Any], at: datetime | None = None) -> int | None:
         """Store an event; its number, or None if it does not count: another attempt, or the run has ended.
@@ -201,16 +222,20 @@ class Runs:
         return self._change(id, and_(_current(attempt), best), **values) is not None
 
     def ask_stop(self, id: str) -> Run:
-        """Ask a run to stop with its best plan; one that is queued is cancelled. The run as it is then.
+        """Ask a run to stop with its best plan; one that is queued and has none is cancelled. The run as it is then.
 
-        A run that stops already or has ended stays as it is.
+        One that is queued again, with a plan of an earlier attempt, stays queued: whoever takes it up sees ``stop_asked_at``
+        and ends it with that plan. A run that stops already or has ended stays as it is.
 
         Raises:
             NotFoundError: there is none.
         """
         with self._database.writing() as session:
             row = self._changed(session, id, Run.state == RunState.RUNNING, ["stop_asked_at"], state=RunState.STOPPING)
-            return row or self._cancelled(session, id, {RunState.QUEUED}, ["stop_asked_at"]) or _found(session, id)
+            again = and_(Run.state == RunState.QUEUED, Run.plan_blob.is_not(None), Run.stop_asked_at.is_(None))
+            row = row or self._changed(session, id, again, ["stop_asked_at"])
+            waits = and_(Run.state == RunState.QUEUED, Run.plan_blob.is_(None))
+            return row or self._cancelled(session, id, waits, ["stop_asked_at"]) or _found(session, id)
 
     def cancel(self, id: str) -> Run:
         """End a run at once; what it has stored stays. The run as it is then: one that had ended stays as it was.
@@ -219,7 +244,7 @@ class Runs:
             NotFoundError: there is none.
         """
         with self._database.writing() as session:
-            return self._cancelled(session, id, OPEN_STATES) or _found(session, id)
+            return self._cancelled(session, id, Run.state.in_(OPEN_STATES)) or _found(session, id)
 
     def finish(
         self,
@@ -266,8 +291,8 @@ class Runs:
             row = self._ended(session, id, _current(attempt), state, event=event, **values)
             return None if row is None else row.last_event
 
-    def _cancelled(self, session: Session, id: str, states: Collection[RunState], times: Sequence[str] = ()) -> Run | None:
-        return self._ended(session, id, Run.state.in_(states), RunState.CANCELLED, times)
+    def _cancelled(self, session: Session, id: str, where: ColumnElement[bool], times: Sequence[str] = ()) -> Run | None:
+        return self._ended(session, id, where, RunState.CANCELLED, times)
 
     def _ended(
         self,

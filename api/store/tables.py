@@ -117,8 +117,10 @@ class Run(Base):
     """A question and its answer.
 
     ``plan_blob``, ``npv_usd``, ``bound_usd`` and ``gap`` are the last incumbent while a run is open, and its answer once
-    it has succeeded. ``attempt`` counts how often it was taken up; ``last_event`` how many events it has. Line and
-    scenario have no foreign key: neither is ever deleted, and a line itself names a run.
+    it has succeeded. ``attempt`` counts how often it was taken up, ``crashes`` how often its process ended unexpectedly,
+    ``last_event`` how many events it has. Line and scenario have no foreign key: neither is ever deleted, and a line
+    itself names a run. ``idempotency_key`` and ``request_sha`` are those of the request that asked: of one caller no two
+    runs have the same key, so that a request which comes again after a crash finds its run.
     """
 
     __tablename__ = "runs"
@@ -137,6 +139,7 @@ class Run(Base):
     question: Mapped[str]
     code_version: Mapped[str]
     attempt: Mapped[int]
+    crashes: Mapped[int] = mapped_column(server_default="0")
     last_event: Mapped[int]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -152,6 +155,8 @@ class Run(Base):
     problem: Mapped[dict[str, Any] | None]
     plan_blob: Mapped[str | None]
     created_by: Mapped[str]
+    idempotency_key: Mapped[str | None]
+    request_sha: Mapped[str | None]
 
     __table_args__ = (
         CheckConstraint(f"solution_status IN ({', '.join(repr(status) for status in SOLUTION_STATUSES)})", "solution_status"),
@@ -165,6 +170,7 @@ class Run(Base):
         Index(None, "scenario_id", "created_at"),
         Index(None, "question", "state"),
         Index(None, "baseline_run_id"),
+        Index(None, "created_by", "idempotency_key", unique=True),
     )
 
 
@@ -241,7 +247,10 @@ class ScenarioRevision(Base):
 
 
 class Idempotency(Base):
-    """A request with an idempotency key; without a status it is being answered."""
+    """A request with an idempotency key; without a status it is being answered, or was by a process that ended.
+
+    ``claimed_at``: since when it is being answered; empty when nobody does.
+    """
 
     __tablename__ = "idempotency"
 
@@ -255,6 +264,7 @@ class Idempotency(Base):
     headers: Mapped[dict[str, Any] | None]
     response: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
     created_at: Mapped[datetime]
+    claimed_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("key_id", "key"), Index(None, "created_at"))
 

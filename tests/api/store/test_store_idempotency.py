@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.store import IdempotencyState, Store
-from tests.api.store.support import Clock, at_once
+from tests.api.store.support import Clock, NewRun, at_once
 
 ASKED = ("0a", "key", "POST", "/api/v1/runs", "ab" * 32)
 
@@ -88,3 +88,57 @@ def test_old_answer_does_not_wait_to_be_swept(store: Store, clock: Clock) -> Non
     store.idempotency.finish("0a", "key", 200, {}, {})
     clock.forward(hours=24)
     assert store.idempotency.begin(*ASKED[:4], "cd" * 32).state is IdempotencyState.CLAIMED
+
+
+def test_claims_of_a_process_that_ended_are_given_up_by_the_next_one(store: Store) -> None:
+    store.idempotency.begin(*ASKED)
+    store.idempotency.begin("0a", "answered", *ASKED[2:])
+    store.idempotency.finish("0a", "answered", 200, {}, {"n": 1})
+    assert (store.idempotency.release(), store.idempotency.release()) == (1, 0)
+    assert store.idempotency.begin(*ASKED[:4], "cd" * 32).state is IdempotencyState.MISMATCH, "the key stays that of its request"
+    assert store.idempotency.begin(*ASKED).state is IdempotencyState.CLAIMED
+    assert store.idempotency.begin(*ASKED).state is IdempotencyState.IN_PROGRESS
+    assert store.idempotency.begin("0a", "answered", *ASKED[2:]).response == {"n": 1}
+
+
+def test_only_one_of_many_takes_over_a_claim(store: Store) -> None:
+    store.idempotency.begin(*ASKED)
+    store.idempotency.release()
+    found = at_once(6, lambda _: store.idempotency.begin(*ASKED).state)
+    assert sorted(found) == ["claimed", *["in_progress"] * 5]
+
+
+def test_request_that_comes_again_after_a_crash_finds_its_run(store: Store, new_run: NewRun) -> None:
+    store.idempotency.begin(*ASKED)
+    asked = {"created_by": "0a", "idempotency_key": "key", "request_sha": "ab" * 32}
+    made = new_run(**asked)  # here the process ends: no answer is stored
+    store.idempotency.release()
+    assert store.idempotency.begin(*ASKED).state is IdempotencyState.CLAIMED
+    found = store.runs.with_key("0a", "key")
+    assert found is not None
+    assert (found.id, found.request_sha) == (made.id, "ab" * 32)
+    assert new_run(**asked).id == made.id, "whoever did not look before makes none either"
+    assert len(store.runs.list().items) == 1
+
+
+def test_only_one_of_many_requests_makes_a_run(store: Store, new_run: NewRun) -> None:
+    made = at_once(6, lambda _: new_run(created_by="0a", idempotency_key="key").id)
+    assert len(set(made)) == len(store.runs.list().items) == 1
+
+
+def test_runs_of_other_callers_and_keys_are_others(store: Store, new_run: NewRun) -> None:
+    asked = [{"created_by": "0a", "idempotency_key": "key"}, {"created_by": "0b", "idempotency_key": "key"}]
+    asked += [{"created_by": "0a", "idempotency_key": "other"}, {"created_by": "0a"}, {"created_by": "0a"}]
+    assert len({new_run(**one).id for one in asked}) == 5
+    assert store.runs.with_key("0b", "other") is None
+
+
+def test_key_of_a_run_is_free_again_after_a_day(store: Store, new_run: NewRun, clock: Clock) -> None:
+    first = new_run(created_by="0a", idempotency_key="key")
+    clock.forward(hours=23, minutes=59)
+    assert new_run(created_by="0a", idempotency_key="key").id == first.id
+    clock.forward(minutes=1)
+    assert store.runs.with_key("0a", "key") is None
+    second = new_run(created_by="0a", idempotency_key="key")
+    assert second.id != first.id
+    assert store.runs.get(first.id).idempotency_key is None

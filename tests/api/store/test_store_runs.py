@@ -211,6 +211,27 @@ def test_stop_of_a_running_run_lets_it_end(store: Store, new_run: NewRun) -> Non
     assert store.runs.finish(run.id, 2, RunState.SUCCEEDED, stop_reason=StopReason.USER_STOP) == 2
 
 
+def test_stop_of_a_run_that_waits_again_with_a_plan_is_noted_for_whoever_takes_it(store: Store, new_run: NewRun) -> None:
+    run = new_run()
+    store.runs.take(run.id)
+    store.runs.checkpoint(run.id, 1, PLAN, 5.0, 10.0, 1.0)
+    store.runs.requeue(run.id)
+    asked = store.runs.ask_stop(run.id)
+    assert (asked.state, asked.stop_asked_at) == (RunState.QUEUED, asked.updated_at)
+    assert store.runs.ask_stop(run.id).updated_at == asked.updated_at, "asking again changes nothing"
+    taken = store.runs.take(run.id)
+    assert taken is not None
+    assert taken.stop_asked_at == asked.stop_asked_at
+
+
+def test_crashes_are_counted_apart_from_attempts(store: Store, new_run: NewRun) -> None:
+    run = new_run()
+    for crashed in (False, True, True):
+        store.runs.take(run.id)
+        store.runs.requeue(run.id, crashed=crashed)
+    assert (store.runs.get(run.id).attempt, store.runs.get(run.id).crashes) == (3, 2)
+
+
 def test_stop_of_a_queued_run_cancels_it(store: Store, new_run: NewRun) -> None:
     run = store.runs.ask_stop(new_run().id)
     assert (run.state, run.finished_at, run.last_event) == (RunState.CANCELLED, run.updated_at, 1)

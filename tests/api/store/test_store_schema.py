@@ -13,14 +13,15 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 from api.keys import Role
-from api.store import Store
+from api.store import IdempotencyState, RunState, Store
 from api.store.database import make_engine, required
 from api.store.migrate import downgrade, upgrade
 from api.store.tables import ApiKey, Base, Dataset, UtcTime
-from tests.api.store.support import Place, at_once
+from tests.api.store.support import Clock, Place, at_once
 from tests.factories import small_dataset
 
 ROOT = Path(__file__).parents[3]
+WHEN = "2026-01-31 12:00:00+00:00"
 
 
 @pytest.fixture
@@ -136,3 +137,23 @@ def test_time_without_a_zone_is_refused(store: Store, dataset: Dataset) -> None:
         UtcTime().process_bind_param(dataset.created_at.replace(tzinfo=None), store.engine.dialect)
     with store.database.reading() as session:
         assert required(session, Dataset, dataset.id).created_at == dataset.created_at
+
+
+def test_what_an_earlier_version_stored_is_there_after_an_upgrade(place: Place, engine: Engine) -> None:
+    upgrade(engine, "0001")
+    kept = {"id": "run_1", "state": "queued", "mode": "plan", "base_dataset_id": "d", "changes": "[]", "options": "{}", "question": "q"}
+    kept |= {"code_version": "1", "attempt": 0, "last_event": 0, "created_at": WHEN, "updated_at": WHEN, "created_by": "anna"}
+    dataset = {"id": "d", "name": "d", "created_at": WHEN, "created_by": "anna", "size_bytes": 1, "periods": 1, "sites": 1, "blob": "b"}
+    claim = {"key_id": "0a", "key": "key", "method": "POST", "path": "/", "body_sha": "s", "created_at": WHEN}
+    with engine.begin() as connection:
+        for table, row in (("datasets", {**dataset, "derived": False}), ("runs", kept), ("idempotency", claim)):
+            names = ", ".join(row)
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in row)})"), row)
+    store = Store.open(place.url, place.folder, Clock())
+    run = store.runs.get("run_1")
+    assert (run.state, run.crashes, run.idempotency_key) == (RunState.QUEUED, 0, None)
+    assert store.idempotency.begin("0a", "key", "POST", "/", "s").state is IdempotencyState.CLAIMED
+    store.close()
+    downgrade(engine, "0001")
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT state FROM runs")) == "queued"
