@@ -45,7 +45,7 @@ async def create(
 ) -> RunView:  # fmt: skip
     """Ask what changes do: 201 with the answer if it is there within the time that ``Prefer: wait`` allows, else 202."""
     seconds = seconds_of(prefer, service)
-    run, stored = await asyncio.to_thread(service.accept, asked, caller.key_id)
+    run, stored = await asyncio.to_thread(service.accept, asked, caller.key_id, idempotency_key)
     if not stored:
         service.supervisor.ring()
         if seconds:
