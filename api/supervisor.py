@@ -1,7 +1,8 @@
 """From a run that was accepted to one that ended: gives runs to the engine, writes down what happens, and never loses one.
 
 The store is the only truth. What the engine says is written before it is told, in order, by one task; a run ends
-exactly once. After any crash the runs that had not ended are taken up again from their last plan.
+exactly once. After any crash the runs that had not ended are taken up again from their last plan; those that were to
+stop end with it. A store that can't be written for a while delays ends, and loses none.
 """
 
 from __future__ import annotations
@@ -11,27 +12,34 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
+from sqlalchemy import exc
 
 from api.events import FINAL, Broadcast, Event
 from api.metrics import CRASHES, RUN_SECONDS, RUNS, SOLVING, WAITING
 from api.settings import Settings
-from api.store import NO_SOLUTION, RunMode, RunState, StaleError, Store
+from api.store import FINAL_STATES, NO_SOLUTION, BlobError, RunMode, RunState, StaleError, Store, StoreError
 from batch.engine import Ended, Engine, Fate, Job
+from batch.engine.job import Failure
+from models.faults import InputError
+from models.plan_files import plan_from_bytes
 
 RETRIES = 1
 """Times that a run whose process died is tried again, with other draws and a more careful solver."""
-LOST_MOST = 5
-"""Times that a run is taken up again after its cluster was lost."""
+LOST_MOST = 20
+"""Times that a run is taken up again after its cluster was lost, for as long as the service lives."""
 RETRY_SEED = 7919
 """Added to the seed of a retry."""
 PROGRESS_EVERY = 0.25
 """Seconds between two progress events of a run that are kept."""
 IDLE = 2.0
 """Seconds after which the queue is looked at even if nothing rang."""
-T = TypeVar("T")
+AGAIN = 1.0
+"""Seconds after which a store that could not be used is tried again."""
+AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, BlobError)
+"""What says that the store can't be used now: a database that does not answer, a full disk."""
 log = structlog.get_logger("runs")
 
 
@@ -62,18 +70,22 @@ class Supervisor:
         self._told: asyncio.Queue[_Told | None] = asyncio.Queue()
         self._bell = asyncio.Event()
         self._progress: dict[str, float] = {}
+        self._lost: dict[str, int] = {}
+        self._kills: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 
     async def start(self) -> None:
-        """Start the engine, and take up what had not ended."""
+        """Take up what had not ended, and start the engine."""
         s = self.settings
+        await asyncio.to_thread(self.store.idempotency.release)
+        for run in await asyncio.to_thread(self.store.runs.unfinished):
+            await self._recover(run)
+        await asyncio.to_thread(self._recover_baselines)
         self.engine = await Engine.start(
             s.scheduler or None, slots=s.slots, threads=s.threads, memory_limit=s.memory_limit, grace=s.grace,
             on_event=self._on_event, on_end=self._on_end,
         )  # fmt: skip
-        for run in await asyncio.to_thread(self.store.runs.unfinished):
-            await self._recover(run)
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._dispatch())]
         self.ring()
 
@@ -101,12 +113,16 @@ class Supervisor:
         run = await asyncio.to_thread(self.store.runs.ask_stop, run_id)
         if run.state is RunState.CANCELLED:
             await self._ended_elsewhere(run)
+        elif run.state is RunState.QUEUED:  # with a plan of an earlier attempt; if it is being taken up, _handed_over ends it
+            await self._finish_with_best(run_id, run.attempt, "user_stop")
         elif run.state is RunState.STOPPING and self.engine is not None:
             await self.engine.stop(run_id)
 
     async def kill(self, run_id: str) -> None:
         """End a run at once, without a plan."""
+        await asyncio.to_thread(self.store.runs.ask_stop, run_id)  # so that it ends even if the service does first
         if run_id in self.active and self.engine is not None:
+            self._kills.add(run_id)
             await self.engine.kill(run_id)
         else:
             await self._ended_elsewhere(await asyncio.to_thread(self.store.runs.cancel, run_id))
@@ -121,18 +137,39 @@ class Supervisor:
             await asyncio.to_thread(self.store.runs.requeue, run.id)
             log.info("run taken up again", run_id=run.id, attempt=run.attempt)
 
+    def _recover_baselines(self) -> None:
+        """Make first plans baselines where the service ended between a run's end and that."""
+        cursor: str | None = None
+        while True:
+            page = self.store.lines.list(cursor)
+            for line in page.items:
+                if line.run_id is None:
+                    for run in reversed(self.store.runs.list(states=(RunState.SUCCEEDED,), line_id=line.id).items):
+                        self._first_plan(run)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
     async def _dispatch(self) -> None:
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._bell.wait(), IDLE)
             self._bell.clear()
-            while self.engine is not None and (self.engine.free > 0 or self.engine.desk_free):
-                run = await asyncio.to_thread(self._take_next, self.engine.free > 0, self.engine.desk_free)
-                if run is None:
-                    break
-                await self._give(run)
-            WAITING.set((await asyncio.to_thread(self.store.runs.counts))[RunState.QUEUED])
-            SOLVING.set(len(self.active))
+            try:
+                await self._give_all()
+            except Exception:
+                log.exception("no run could be started")
+                await asyncio.sleep(AGAIN)
+
+    async def _give_all(self) -> None:
+        """Give runs to the engine until it has no more room, or none waits."""
+        while self.engine is not None and (self.engine.free > 0 or self.engine.desk_free):
+            run = await asyncio.to_thread(self._take_next, self.engine.free > 0, self.engine.desk_free)
+            if run is None:
+                break
+            await self._give(run)
+        WAITING.set((await asyncio.to_thread(self.store.runs.counts))[RunState.QUEUED])
+        SOLVING.set(len(self.active))
 
     def _take_next(self, slot: bool, desk: bool) -> Any:
         """Take up the run that waits longest, of those that a slot or the desk can take; None when none waits."""
@@ -144,12 +181,35 @@ class Supervisor:
         return None
 
     async def _give(self, run: Any) -> None:
+        """Hand a run that was taken over to the engine; one that can't be is given back, or fails if it never can be."""
+        try:
+            if not await self._handed_over(run):
+                return
+        except StoreError as error:
+            log.exception("a run's data can't be read", run_id=run.id)
+            failure = {"kind": Failure.INTERNAL_ERROR.value, "detail": str(error)}
+            self._on_end(run.id, run.attempt, Ended(Fate.DONE, {"plan": None, "failure": failure}))
+            return
+        except Exception as error:
+            self._on_end(run.id, run.attempt, Ended(Fate.LOST, detail=f"it could not be started: {error}"))
+            raise
         assert self.engine is not None
+        now = await asyncio.to_thread(self.store.runs.get, run.id)  # what was asked before the engine knew the run
+        if run.id in self._kills or now.state in FINAL_STATES:
+            await self.engine.kill(run.id)
+        elif now.state is RunState.STOPPING:
+            await self.engine.stop(run.id)
+
+    async def _handed_over(self, run: Any) -> bool:
+        assert self.engine is not None
+        if run.stop_asked_at is not None:  # while it waited to be taken up again
+            await self._finish_with_best(run.id, run.attempt, "user_stop")
+            return False
         self.active[run.id] = run.attempt
         await self._event(run.id, run.attempt, "state", {"state": RunState.RUNNING.value, "attempt": run.attempt})
-        job = await asyncio.to_thread(self.job_of, run)
-        await self.engine.submit(job)
+        await self.engine.submit(await asyncio.to_thread(self.job_of, run))
         log.info("run started", run_id=run.id, attempt=run.attempt, mode=run.mode)
+        return True
 
     # what the engine says ----------------------------------------------------------------------
 
@@ -167,15 +227,24 @@ class Supervisor:
     async def _write(self) -> None:
         """Write down what the engine says, one after the other."""
         while (told := await self._told.get()) is not None:
-            try:
-                if told.kind == FINAL:
-                    await self._end(told.run_id, told.attempt, told.payload["ended"])
-                elif told.kind == "incumbent":
-                    await self._incumbent(told)
-                else:
-                    await self._event(told.run_id, told.attempt, told.kind, told.payload)
-            except Exception:
-                log.exception("an event could not be written", run_id=told.run_id, kind=told.kind)
+            while not await self._written(told):
+                await asyncio.sleep(AGAIN)
+
+    async def _written(self, told: _Told) -> bool:
+        """Write something down; False if it has to be tried again: a run's end, which nothing would tell once more."""
+        try:
+            if told.kind == FINAL:
+                await self._end(told.run_id, told.attempt, told.payload["ended"])
+            elif told.kind == "incumbent":
+                await self._incumbent(told)
+            else:
+                await self._event(told.run_id, told.attempt, told.kind, told.payload)
+        except AWAY:
+            log.exception("the store can't be written", run_id=told.run_id, kind=told.kind)
+            return told.kind != FINAL or self._closing  # the next start takes it up
+        except Exception:
+            log.exception("an event could not be written", run_id=told.run_id, kind=told.kind)
+        return True
 
     async def _event(self, run_id: str, attempt: int, kind: str, payload: dict[str, Any]) -> None:
         at = datetime.now(UTC)
@@ -199,53 +268,80 @@ class Supervisor:
             del self.active[run_id]
             self._progress.pop(run_id, None)
         run = await asyncio.to_thread(self.store.runs.get, run_id)
+        try:
+            await self._ended(run, attempt, ended)
+        except AWAY:
+            raise
+        except Exception as error:
+            log.exception("a run's end can't be stored as it is", run_id=run_id)
+            problem = {"code": Failure.INTERNAL_ERROR.value, "detail": f"its end can't be stored: {type(error).__name__}: {error}"}
+            await self._finish(run, attempt, RunState.FAILED, {}, None, problem)
+        self.ring()
+
+    async def _ended(self, run: Any, attempt: int, ended: Ended) -> None:
+        """Write an attempt's end, or give the run back for another one."""
+        if ended.fate is Fate.CRASHED:
+            CRASHES.inc()
         if ended.fate is Fate.DONE and ended.outcome is not None:
-            await self._done(run, attempt, ended.outcome)
-        elif ended.fate is Fate.KILLED:
-            await self._finish(run_id, attempt, RunState.CANCELLED, {}, None, None)
+            await self._done(run, attempt, dict(ended.outcome))
+        elif ended.fate is Fate.KILLED or run.id in self._kills:
+            await self._finish(run, attempt, RunState.CANCELLED, {}, None, None)
         elif ended.fate is Fate.OVERDUE:
-            await self._finish_with_best(run_id, attempt, "time_limit")
+            await self._finish_with_best(run.id, attempt, "time_limit")
         elif self._closing:
             return  # the next start takes it up
-        elif ended.fate is Fate.LOST and attempt <= LOST_MOST:
-            await asyncio.to_thread(self.store.runs.requeue, run_id)
-        elif ended.fate is Fate.CRASHED and attempt <= RETRIES:
-            CRASHES.inc()
-            await asyncio.to_thread(self.store.runs.requeue, run_id)
-            log.warning("the solve's process ended; it is tried once more", run_id=run_id, attempt=attempt)
+        elif run.state is RunState.STOPPING:
+            await self._finish_with_best(run.id, attempt, "user_stop")
+        elif ended.fate is Fate.LOST and self._lost.get(run.id, 0) < LOST_MOST:
+            self._lost[run.id] = self._lost.get(run.id, 0) + 1
+            await asyncio.to_thread(self.store.runs.requeue, run.id, attempt)
+        elif ended.fate is Fate.CRASHED and run.crashes < RETRIES:
+            await asyncio.to_thread(self.store.runs.requeue, run.id, attempt, crashed=True)
+            log.warning("the solve's process ended; it is tried once more", run_id=run.id, attempt=attempt)
+        elif ended.fate is Fate.CRASHED:
+            problem = {"code": "worker_crashed", "detail": "the process that solved it ended unexpectedly, twice"}
+            await self._finish(run, attempt, RunState.FAILED, {}, None, problem)
         else:
-            detail = "the process that solved it ended unexpectedly, twice" if ended.fate is Fate.CRASHED else "the cluster was lost"
-            problem = {"code": "worker_crashed" if ended.fate is Fate.CRASHED else "cluster_lost", "detail": ended.detail or detail}
-            await self._finish(run_id, attempt, RunState.FAILED, {}, None, problem)
-        self.ring()
+            problem = {"code": "cluster_lost", "detail": ended.detail or "the cluster was lost"}
+            await self._finish(run, attempt, RunState.FAILED, {}, None, problem)
 
     async def _done(self, run: Any, attempt: int, outcome: dict[str, Any]) -> None:
         plan = outcome.pop("plan", None)
         failure = outcome.get("failure")
         if failure is not None and failure["kind"] not in ("infeasible", "no_plan"):
             problem = {"code": failure["kind"], "detail": failure["detail"], "errors": failure.get("faults", [])}
-            await self._finish(run.id, attempt, RunState.FAILED, outcome, None, problem)
+            await self._finish(run, attempt, RunState.FAILED, outcome, None, problem)
             return
         sha = await asyncio.to_thread(self.store.blobs.put, plan) if plan is not None else None
-        await self._finish(run.id, attempt, RunState.SUCCEEDED, outcome, sha, None)
+        await self._finish(run, attempt, RunState.SUCCEEDED, outcome, sha, None)
 
     async def _finish_with_best(self, run_id: str, attempt: int, reason: str) -> None:
-        """End a run with the best plan that it had told, or cancelled or failed without one."""
+        """End a run with the best plan that it had told, or cancelled or without a solution if it has none."""
         run = await asyncio.to_thread(self.store.runs.get, run_id)
+        outcome: dict[str, Any] = {"stop_reason": reason, "from_checkpoint": True}
+        if run.plan_blob is None and reason == "user_stop":
+            await self._finish(run, attempt, RunState.CANCELLED, {}, None, None)
+            return
         if run.plan_blob is not None:
-            outcome = {"stop_reason": reason, "from_checkpoint": True}
-            await self._finish(run_id, attempt, RunState.SUCCEEDED, outcome, run.plan_blob, None)
-        elif reason == "user_stop":
-            await self._finish(run_id, attempt, RunState.CANCELLED, {}, None, None)
-        else:
-            await self._finish(run_id, attempt, RunState.SUCCEEDED, {"stop_reason": reason, "from_checkpoint": True}, None, None)
+            try:
+                outcome["summary"] = await asyncio.to_thread(self._summary, run.plan_blob, reason)
+            except (StoreError, InputError) as error:
+                log.exception("a stored plan can't be read", run_id=run_id)
+                problem = {"code": Failure.INTERNAL_ERROR.value, "detail": str(error)}
+                await self._finish(run, attempt, RunState.FAILED, {}, None, problem)
+                return
+        await self._finish(run, attempt, RunState.SUCCEEDED, outcome, run.plan_blob, None)
+
+    def _summary(self, plan: str, reason: str) -> dict[str, Any]:
+        """Summary of a plan that was stored on the way, for a run that ended for another reason."""
+        return {**plan_from_bytes(self.store.blobs.get(plan)).summary.model_dump(mode="json"), "stop_reason": reason}
 
     async def _finish(
-        self, run_id: str, attempt: int, state: RunState, outcome: dict[str, Any], plan: str | None, problem: dict[str, Any] | None
+        self, run: Any, attempt: int, state: RunState, outcome: dict[str, Any], plan: str | None, problem: dict[str, Any] | None
     ) -> None:
         """Write a run's end, once, and tell it."""
-        run = await asyncio.to_thread(self.store.runs.get, run_id)
-        found = _found(run, state, outcome)
+        run_id = run.id
+        found = _found(state, outcome)
         answer = {**(run.answer or {}), **{name: value for name, value in outcome.items() if name not in ("failure", "dataset")}}
         event = {"status": found["solution_status"], **{name: found[name] for name in ("stop_reason", "npv_usd", "bound_usd", "gap")}}
         number = await asyncio.to_thread(
@@ -253,6 +349,8 @@ class Supervisor:
         )  # fmt: skip
         if number is None:
             return
+        self._kills.discard(run_id)
+        self._lost.pop(run_id, None)
         run = await asyncio.to_thread(self.store.runs.get, run_id)
         await asyncio.to_thread(self._first_plan, run)
         await self._ended_elsewhere(run)
@@ -279,7 +377,7 @@ class Supervisor:
                 self.broadcast.publish(run.id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
 
 
-def _found(run: Any, state: RunState, outcome: dict[str, Any]) -> dict[str, Any]:
+def _found(state: RunState, outcome: dict[str, Any]) -> dict[str, Any]:
     """Status, reason and figures of what was found, as the store has them."""
     nothing = {"solution_status": None, "stop_reason": None, "npv_usd": None, "bound_usd": None, "gap": None}
     if state is not RunState.SUCCEEDED:
@@ -289,7 +387,5 @@ def _found(run: Any, state: RunState, outcome: dict[str, Any]) -> dict[str, Any]
         names = ("stop_reason", "npv_usd", "bound_usd", "gap")
         return {"solution_status": summary["status"], **{name: summary[name] for name in names}}
     if outcome.get("from_checkpoint"):
-        known = {"npv_usd": run.npv_usd, "bound_usd": run.bound_usd, "gap": run.gap} if run.plan_blob is not None else {}
-        status = "feasible" if known else NO_SOLUTION
-        return {**nothing, **known, "solution_status": status, "stop_reason": outcome["stop_reason"]}
+        return {**nothing, "solution_status": NO_SOLUTION, "stop_reason": outcome["stop_reason"]}
     return nothing
