@@ -22,7 +22,7 @@ from api.keys import Role
 from api.schemas.runs import RunRequest
 from api.service import Service
 from api.settings import Settings
-from api.store import RunMode
+from api.store import ConflictError, RunMode
 from models.files import read_dataset
 
 REFERENCE = Path(__file__).resolve().parent.parent / "data" / "reference-2025q4"
@@ -99,6 +99,10 @@ def run(settings: Settings) -> int:
     logs.set_up()
     with alone(settings.folder), _listening(settings) as listener:
         app: FastAPI = create_app(settings)
+        try:
+            app.state.service.store.claim()
+        except ConflictError as error:
+            raise BusyError(f"database {settings.database_url.rsplit('@', 1)[-1]}: {error}") from None
         key = first_steps(app.state.service)
         host, port = listener.getsockname()[:2]
         sys.stdout.write(f"Wattplan serves http://{f'[{host}]' if ':' in host else host}:{port}\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 
 from api.store.database import make_engine, writing_engine
@@ -21,11 +22,14 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to a later revision; all of it, or nothing if a step fails.
 
     Raises:
-        alembic.util.CommandError: a later version of Wattplan has made the schema.
+        ValueError: a later version of Wattplan has made the schema.
         sqlalchemy.exc.SQLAlchemyError: the database can't be reached, or refuses.
     """
-    with _configured(engine) as config:
-        command.upgrade(config, revision)
+    try:
+        with _configured(engine) as config:
+            command.upgrade(config, revision)
+    except CommandError as error:
+        raise ValueError(f"another version of Wattplan has made its schema: {error}; use that version, or restore a backup") from error
 
 
 def downgrade(engine: Engine, revision: str = "base") -> None:

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 from api.keys import Role
-from api.store import IdempotencyState, RunState, Store
+from api.store import ConflictError, IdempotencyState, RunState, Store
 from api.store.database import make_engine, required
 from api.store.migrate import downgrade, upgrade
 from api.store.tables import ApiKey, Base, Dataset, UtcTime
@@ -157,3 +157,23 @@ def test_what_an_earlier_version_stored_is_there_after_an_upgrade(place: Place, 
     downgrade(engine, "0001")
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT state FROM runs")) == "queued"
+
+
+def test_schema_of_a_later_version_is_refused(place: Place, engine: Engine) -> None:
+    Store.open(place.url, place.folder).close()
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ValueError, match=r"another version of Wattplan has made its schema: .*9999"):
+        Store.open(place.url, place.folder)
+
+
+def test_only_one_service_has_a_database_on_a_server(place: Place, engine: Engine) -> None:
+    first, second = (Store.open(place.url, place.folder) for _ in range(2))
+    first.claim()
+    first.claim()
+    if engine.dialect.name == "postgresql":
+        with pytest.raises(ConflictError, match="the database is in use by another service"):
+            second.claim(0.1)
+    first.close()
+    second.claim()
+    second.close()
