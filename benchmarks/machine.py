@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -30,10 +31,10 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the figures; those that are not installed are left out."""
+def versions(more: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of Python and of the packages that decide the figures, and of more; those that are not installed are left out."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in (*PACKAGES, *more):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -41,11 +42,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-def code() -> dict[str, str | bool]:
-    """Commit, and whether code or data differ from it; commit ``unknown`` outside a repository."""
+def code(more: Sequence[str] = ()) -> dict[str, str | bool]:
+    """Commit, and whether code or data, or more paths, differ from it; commit ``unknown`` outside a repository."""
     try:
         commit = _git("rev-parse", "HEAD").strip()
-        dirty = bool(_git("status", "--porcelain", "--", *CODE).strip())
+        dirty = bool(_git("status", "--porcelain", "--", *CODE, *more).strip())
     except (OSError, subprocess.CalledProcessError):
         return {"commit": "unknown", "dirty": True}
     return {"commit": commit, "dirty": dirty}
