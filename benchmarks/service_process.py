@@ -129,7 +129,8 @@ def plan_for(folder: Path, given: Path | None, threads: int) -> Plan:
 def prepare(folder: Path, plan: Plan, dataset: Dataset | None = None) -> Prepared:
     """Put dataset, plan and a new key into a folder's store, while no service runs on it.
 
-    A folder that has them goes on with them, and with all runs that it has.
+    A folder that has them goes on with them, and with the answers that it has; runs that had not ended are cancelled, since a
+    service that took them up again would be measured solving them.
 
     Raises:
         ValueError: the plan is of another dataset, or the folder has another dataset.
@@ -143,6 +144,8 @@ def prepare(folder: Path, plan: Plan, dataset: Dataset | None = None) -> Prepare
     try:
         service = Service(settings, store)
         key, _ = service.new_key(BENCHMARK, Role.PLANNER)
+        for run in store.runs.unfinished():
+            store.runs.cancel(run.id)
         lines = [row for row in store.lines.list(limit=1).items if row.name == LINE]
         if lines:
             if lines[0].dataset_id != found.sha256 or lines[0].run_id is None:
