@@ -14,8 +14,8 @@ from api.store.tables import Idempotency as Row
 
 KEPT = timedelta(hours=24)
 """How long an answer is kept."""
-CLAIM = timedelta(minutes=10)
-"""After this long a claim without an answer counts as lost; longer than any request waits."""
+CLAIM = timedelta(minutes=2)
+"""After this long a claim without an answer counts as lost. Only requests that wait for a run take longer, and find that run again."""
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,11 @@ def test_request_that_comes_again_after_a_crash_before_its_answer_was_stored_fin
     def crash(*_: object) -> bool:
         raise ConnectionAbortedError
 
+    before = len(store.runs.list(limit=200).items)
+    with live.http(Role.PLANNER) as http, monkeypatch.context() as patch:
+        patch.setattr(store.idempotency, "finish", crash)
+        assert http.post(f"{PREFIX}/runs", json=body, headers=header).status_code == 500
     with live.http(Role.PLANNER) as http:
-        before = len(store.runs.list(limit=200).items)
-        with monkeypatch.context() as patch:
-            patch.setattr(store.idempotency, "finish", crash)
-            assert http.post(f"{PREFIX}/runs", json=body, headers=header).status_code == 500
         waiting = http.post(f"{PREFIX}/runs", json=body, headers=header)
         assert (waiting.status_code, waiting.json()["code"]) == (409, "in_progress")
         store.idempotency.release()  # as the next start does

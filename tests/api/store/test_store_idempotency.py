@@ -66,7 +66,7 @@ def test_first_answer_stays(store: Store) -> None:
 
 def test_claim_of_a_process_that_ended_is_given_up(store: Store, clock: Clock) -> None:
     store.idempotency.begin(*ASKED)
-    clock.forward(minutes=9)
+    clock.forward(minutes=1)
     assert store.idempotency.begin(*ASKED).state is IdempotencyState.IN_PROGRESS
     clock.forward(minutes=1)
     assert store.idempotency.begin(*ASKED).state is IdempotencyState.CLAIMED
