@@ -124,4 +124,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     except OSError as error:
         raise BusyError(f"can't listen on {settings.host} port {settings.port}: {(error.strerror or str(error)).lower()}") from None
     with listener:
+        # Connections inherit it; asyncio sets it only on sockets whose protocol is named, and without it answers in two parts
+        # wait 40 ms for the acknowledgement of the first
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
