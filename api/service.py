@@ -176,14 +176,32 @@ class Service:
         Raises:
             ProblemError: 413, too many; 422, they have faults.
         """
+        changes = self.read(base, asked, pointer)
+        return changes, self.applied(base, changes, pointer)
+
+    def read(self, base: Base, asked: Sequence[dict[str, Any]], pointer: str = "/changes") -> list[Change]:
+        """The changes of a question, not yet carried out.
+
+        Raises:
+            ProblemError: 413, too many; 422, they can't be read.
+        """
         most = self.settings.changes_most
         if len(asked) + len(base.changes) > most:
             raise ProblemError(413, "too_many_changes", f"{len(asked) + len(base.changes)} changes; at most {most} are allowed")
         try:
-            before = read_changes(list(base.changes), pointer)
-            changes = before + read_changes(list(asked), pointer)
+            return read_changes(list(base.changes), pointer) + read_changes(list(asked), pointer)
+        except ChangeError as error:
+            raise faults_problem(422, "bad_changes", str(error.faults[0]), error.faults) from None
+
+    def applied(self, base: Base, changes: Sequence[Change], pointer: str = "/changes") -> Applied:
+        """Changes carried out.
+
+        Raises:
+            ProblemError: 422, they have faults.
+        """
+        try:
             plan = None if base.baseline is None or base.baseline.plan_blob is None else self.plan_of(base.baseline)
-            return changes, apply(self.dataset(base.dataset), changes, plan, pointer)
+            return apply(self.dataset(base.dataset), changes, plan, pointer)
         except ChangeError as error:
             raise faults_problem(422, "bad_changes", str(error.faults[0]), error.faults) from None
 
@@ -211,8 +229,7 @@ class Service:
                 422, "time_limit_too_long", f"time_limit may be at most {s.time_limit_most:g} s (found {asked.time_limit:g})"
             )
         base = self.base_of(asked)
-        changes, applied = self.changed(base, asked.changes)
-        baseline = base.baseline
+        changes, baseline = self.read(base, asked.changes), base.baseline
         plain = [change.model_dump(mode="json") for change in changes]
         question = question_of(
             mode=asked.mode, base_dataset_id=base.dataset, changes=plain, baseline_run_id=None if baseline is None else baseline.id,
@@ -225,6 +242,7 @@ class Service:
                 return known, True
         if self.store.runs.counts()[RunState.QUEUED] >= s.queue_most:
             raise ProblemError(429, "queue_full", f"{s.queue_most} runs wait already", headers={"Retry-After": "10"})
+        applied = self.applied(base, changes)  # not before the store was asked: it takes longest
         self.keep(applied.dataset, key_id, derived=True)
         run = self.store.runs.create(
             mode=asked.mode, base_dataset_id=base.dataset, dataset_id=applied.dataset.sha256, changes=plain,
