@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from benchmarks.machine import ROOT
 from benchmarks.service_changes import DATASET
 from benchmarks.service_changes import read as read_list
 from benchmarks.service_process import Prepared, Served, plan_for, prepare, serving
@@ -40,25 +43,6 @@ PATIENCE = 30.0
 """Seconds after which a read is lost, and in which streams must end."""
 MOST_RATE, MOST_STREAMS, MOST_SECONDS = 500.0, 2000, 3600.0
 """Bounds of what may be asked of a service."""
-
-
-@dataclass
-class Streams:
-    """What the event streams have seen.
-
-    Attributes:
-        opened: streams that were accepted.
-        events: events that came, over all streams.
-        gaps: streams in which a number was left out.
-        ended: streams whose body ended as HTTP says that it does; ``broken`` those that were cut off.
-    """
-
-    opened: int = 0
-    events: int = 0
-    gaps: int = 0
-    ended: int = 0
-    broken: int = 0
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
 def routes(prepared: Prepared, dataset: str, solving: str, waiting: str) -> dict[str, tuple[str, dict[str, str]]]:
@@ -87,24 +71,6 @@ def routes(prepared: Prepared, dataset: str, solving: str, waiting: str) -> dict
     }
 
 
-async def stream(http: httpx.AsyncClient, run: str, seen: Streams) -> None:
-    """Follow the events of a run to the end of the stream."""
-    try:
-        async with http.stream("GET", f"/api/v1/runs/{run}/events", timeout=httpx.Timeout(PATIENCE, read=None)) as response:
-            response.raise_for_status()
-            seen.opened += 1
-            last, whole = None, True
-            async for line in response.aiter_lines():
-                if line.startswith("id: "):
-                    number = int(line[4:])
-                    whole = whole and (last is None or number == last + 1)
-                    last, seen.events = number, seen.events + 1
-            seen.ended += 1
-            seen.gaps += not whole
-    except httpx.HTTPError:
-        seen.broken += 1
-
-
 async def reads(http: httpx.AsyncClient, asked: dict[str, tuple[str, dict[str, str]]], seconds: float, rate: float) -> list[Record]:
     """Reads, one route after the other, each when it is due."""
     names, loop = list(asked), asyncio.get_running_loop()
@@ -130,39 +96,57 @@ async def reads(http: httpx.AsyncClient, asked: dict[str, tuple[str, dict[str, s
 
 async def load(served: Served, prepared: Prepared, changes: Sequence[Change], slots: int, given: argparse.Namespace) -> list[Record]:
     """Keep the slots busy, open the streams, read, and end the service; what was measured."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
-    async with (
-        httpx.AsyncClient(base_url=served.url, headers=served.headers, timeout=PATIENCE, limits=limits) as http,
-        httpx.AsyncClient(
-            base_url=served.url, headers=served.headers, timeout=PATIENCE, limits=httpx.Limits(max_connections=None)
-        ) as other,
-    ):
+    async with httpx.AsyncClient(base_url=served.url, headers=served.headers, timeout=PATIENCE) as http:
         runs = []
         for number in range(slots + 1):  # one more, which waits
-            body = question(changes[number], prepared.baseline, gap=0.0, time_limit=SOLVE_LIMIT, seed=number)
+            body = question(changes[number], prepared.baseline, mode="reoptimize", gap=0.0, time_limit=SOLVE_LIMIT, seed=number)
             runs.append((await http.post("/api/v1/runs", json=body)).json()["id"])
         await _solving(http, runs[:slots])
-        seen = Streams()
-        seen.tasks = [asyncio.create_task(stream(other, runs[n % slots], seen)) for n in range(given.streams)]
-        await asyncio.sleep(SETTLE)
-        asked = routes(prepared, prepared.plan.summary.dataset.sha256, runs[0], runs[-1])
-        for address, headers in asked.values():
-            (await http.get(address, headers=headers)).raise_for_status()  # what is in no memory yet is not what is measured
-        sys.stderr.write(f"{seen.opened} streams open, {len(asked)} routes, {given.rate:g} reads a second for {given.seconds:g} s\n")
-        found = await reads(http, asked, given.seconds, given.rate)
-        busy = [(await http.get(f"/api/v1/runs/{run}")).json()["state"] == "running" for run in runs[:slots]]
-        open_at_end = sum(not task.done() for task in seen.tasks)
-        await asyncio.to_thread(served.end)
-        await asyncio.wait(seen.tasks, timeout=PATIENCE)
-        for task in seen.tasks:
-            task.cancel()
-        await asyncio.gather(*seen.tasks, return_exceptions=True)
+        with following(served, runs[:slots], given.streams) as streams:
+            opened = await asyncio.to_thread(told, streams)
+            await asyncio.sleep(SETTLE)
+            asked = routes(prepared, prepared.plan.summary.dataset.sha256, runs[0], runs[-1])
+            for address, headers in asked.values():
+                (await http.get(address, headers=headers)).raise_for_status()  # what is in no memory yet is not what is measured
+            sys.stderr.write(f"{opened['open']} streams open, {len(asked)} routes, {given.rate:g} reads a second for {given.seconds:g} s\n")
+            found = await reads(http, asked, given.seconds, given.rate)
+            busy = [(await http.get(f"/api/v1/runs/{run}")).json()["state"] == "running" for run in runs[:slots]]
+            await asyncio.to_thread(served.end)
+            seen = await asyncio.wait_for(asyncio.to_thread(told, streams), PATIENCE)
     end = {
-        "part": "end", "number": 0, "seconds": served.seconds_to_exit, "exit_code": served.exit_code, "streams": given.streams,
-        "opened": seen.opened, "open_at_end": open_at_end, "ended": seen.ended, "broken": seen.broken, "gaps": seen.gaps,
-        "events": seen.events, "all_slots_busy": all(busy), "slots": slots,
+        "part": "end", "number": 0, "seconds": served.seconds_to_exit, "exit_code": served.exit_code, "streams": given.streams, **seen,
+        "open_at_end": opened["open"] if all(busy) else 0, "all_slots_busy": all(busy), "slots": slots,
     }  # fmt: skip
     return [*found, end]
+
+
+@contextmanager
+def following(served: Served, runs: Sequence[str], streams: int) -> Iterator[subprocess.Popen[str]]:
+    """The process that holds the streams open; gone in the end."""
+    command = [sys.executable, "-m", "benchmarks.service_streams"]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdin is not None
+        json.dump({"url": served.url, "headers": served.headers, "runs": list(runs), "streams": streams}, process.stdin)
+        process.stdin.close()
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def told(streams: subprocess.Popen[str]) -> dict[str, int]:
+    """The next line of the process that holds the streams.
+
+    Raises:
+        RuntimeError: it has ended.
+    """
+    line = streams.stdout.readline() if streams.stdout is not None else ""
+    if not line:
+        raise RuntimeError("the process that holds the streams has ended")
+    return {str(name): int(value) for name, value in json.loads(line).items()}
 
 
 async def _solving(http: httpx.AsyncClient, runs: Sequence[str]) -> None:
