@@ -1,0 +1,113 @@
+"""wattplan prices: what one unit more of each limit is worth at a plan."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batch.commands import plan_folder
+from batch.commands.diff_text import listed, millions
+from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
+from models.plan_files import read_plan
+
+if TYPE_CHECKING:
+    from optimizer.explain.prices import Confirmation, Price, Prices
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the command; times in seconds."""
+
+    plan: Path
+    dataset: Path | None = None
+    confirm: int = 10
+    signing: bool = True
+    time_limit: float = 600.0
+    threads: int | None = None
+    seed: int = 0
+
+    def check(self) -> None:
+        """See that every option can be.
+
+        Raises:
+            CommandError: an option whose value cannot be.
+        """
+        if self.confirm < 0:
+            raise bad_option("--confirm", self.confirm, "0 or more prices")
+        check_time_and_threads(self.time_limit, self.threads)
+
+
+def check_time_and_threads(time_limit: float, threads: int | None) -> None:
+    """See that a time limit and a number of threads can be.
+
+    Raises:
+        CommandError: they can't.
+    """
+    if not 0 < time_limit < float("inf"):
+        raise bad_option("--time-limit", time_limit, "seconds, more than 0")
+    if threads is not None and not 1 <= threads <= 1024:
+        raise bad_option("--threads", threads, "1 to 1024")
+
+
+def run(options: Options) -> Outcome:
+    """Price the limits of the plan.
+
+    Raises:
+        InputError: faults of plan or dataset.
+        CommandError: bad options, the dataset is missing or another one, or the solver failed.
+    """
+    from optimizer.explain import as_json
+    from optimizer.explain.prices import prices
+    from optimizer.highs import Control, SolverError
+
+    options.check()
+    plan = read_plan(options.plan)
+    dataset = plan_folder.dataset_of(plan, options.plan, options.dataset)
+    control = Control(time.monotonic() + options.time_limit)
+    try:
+        found = prices(
+            dataset,
+            plan,
+            confirm=options.confirm,
+            signing=options.signing,
+            control=control,
+            seed=options.seed,
+            threads=options.threads or 1,
+        )
+    except SolverError as error:
+        raise CommandError(f"the solver failed: {error}", ExitCode.ENVIRONMENT, "solver") from error
+    return Outcome(_text(found), {"plan": str(options.plan), **as_json(found)})
+
+
+def _text(found: Prices) -> str:
+    confirmed = [p for p in found.prices if p.confirmation is not None]
+    others = [p for p in found.prices if p.confirmation is None]
+    lines = [
+        f"NPV of the plan {millions(found.plan_npv_usd)} million USD; with racks divisible {millions(found.local_npv_usd)}",
+        *listed("one unit more, solved again (USD of NPV)", ("limit", "unit", "worth", "solved again", "whole racks", ""), [_row(p) for p in confirmed], left=2),
+        *listed("one unit more in every period (USD of NPV)", ("limit", "place", "unit", "periods", "worth", "solved again", "whole racks", ""),
+                [(t.name, t.place or "-", t.unit, t.periods, *_worth(t.npv_usd, t.confirmation)) for t in found.throughout], left=3),
+        *listed("other limits with a price (USD of NPV per unit)", ("limit", "unit", "worth"),
+                [(p.limit.words, p.limit.unit, _usd(p.npv_usd)) for p in others], left=2),
+    ]  # fmt: skip
+    if found.signing:
+        lines += ["", "declined prospects", *(f"  {s.statement}" for s in found.signing)]
+    return "\n".join([*lines, "", found.statement])
+
+
+def _row(price: Price) -> tuple[str, ...]:
+    return price.limit.words, price.limit.unit, *_worth(price.npv_usd, price.confirmation)
+
+
+def _worth(npv_usd: float, c: Confirmation | None) -> tuple[str, str, str, str]:
+    """A price and what confirms it."""
+    if c is None:
+        return _usd(npv_usd), "", "", ""
+    again, whole = ("-" if v is None else _usd(v) for v in (c.resolved_usd, c.whole_usd))
+    return _usd(npv_usd), again, whole, c.verdict.value
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:,.0f}" if abs(amount) >= 10 else f"{amount:,.4f}"
