@@ -106,8 +106,8 @@ def test_a_diff_tells_npv_term_by_term(live: Live) -> None:
     run = ask(live)
     with live.client() as client:
         found = client.diff(run["baseline"], run["id"])
-    assert found["difference_usd"] == pytest.approx(run["solution"]["difference_usd"])
-    assert sum(term["difference_usd"] for term in found["terms"]) == pytest.approx(found["difference_usd"])
+    assert found["npv"]["difference"] == pytest.approx(run["solution"]["difference_usd"])
+    assert sum(term["difference"] for term in found["terms"]) == pytest.approx(found["npv"]["difference"])
     assert {row["table"] for row in found["dataset"]} == {"supply"}
 
 

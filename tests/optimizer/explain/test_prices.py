@@ -165,8 +165,11 @@ def test_the_local_model_is_worth_at_least_the_plan() -> None:
 
 
 def declined(**case: Any) -> Prices:
-    """A prospect of 100 GPUs at 0.1 USD; 10 racks cost 100,000 USD, so it breaks even at 100,000 / (100 * 8760 h) = 0.11416 USD."""
-    prospect = {"contract_id": "c", "status": "prospect", "ld_usd_per_gpu_hour": 0.0}
+    """A prospect of 100 GPUs at 0.1 USD; 10 racks cost 100,000 USD, so it breaks even at 100,000 / (100 * 8760 h) = 0.11416 USD.
+
+    Damages, however small, make it worse to sign and deliver nothing than to decline.
+    """
+    prospect = {"contract_id": "c", "status": "prospect", "ld_usd_per_gpu_hour": 0.001}
     return found(0, contracts=[prospect], contract_prices=[{"contract_id": "c", "usd_per_gpu_hour": 0.1}], **case)
 
 
