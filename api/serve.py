@@ -51,10 +51,14 @@ def first_steps(service: Service) -> str | None:
     Returns:
         The text of the new key, if one was made.
     """
-    if not service.store.lines.list(limit=1).items and REFERENCE.is_dir():
+    lines = list(service.store.lines.list(limit=1).items)
+    if not lines and REFERENCE.is_dir():
         dataset = read_dataset(REFERENCE)
         service.keep(dataset, "serve")
-        line = service.store.lines.create(LINE, dataset.sha256)
+        lines = [service.store.lines.create(LINE, dataset.sha256)]
+    line = lines[0] if lines else None
+    # Also where the first start ended between the line and its run
+    if line is not None and line.name == LINE and line.run_id is None and not service.store.runs.list(limit=1, line_id=line.id).items:
         asked = RunRequest(mode=RunMode.PLAN, line=line.id, gap=PLAN_GAP, time_limit=PLAN_SECONDS)
         run, _ = service.accept(asked, "serve")
         log.info("the reference dataset is being planned", line=LINE, run_id=run.id)

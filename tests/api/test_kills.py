@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from api import serve
 from api.app import PREFIX
 from api.keys import Role
+from api.service import Service
+from api.settings import Settings
 from api.store import Store
 from benchmarks.soak_kills import Plan, emptied, soak
 from tests.api.conftest import Live
 from tests.api.store.conftest import POSTGRES, WITHOUT
+from tests.factories import small_dataset
 
 FIVE = Plan(kills=5, clients=2, clusters=(False, True), pause=2.0, seconds=(2.0, 3.0))
 
@@ -73,3 +77,13 @@ def test_a_key_whose_claim_was_given_up_stays_that_of_its_run(live: Live, monkey
         again = http.post(f"{PREFIX}/runs", json=body, headers=header)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert again.json()["id"] == first.json()["id"]
+
+
+def test_first_start_that_ended_before_the_reference_was_asked_for_is_made_up_for(tmp_path: Path) -> None:
+    settings = Settings(folder=tmp_path, keys=False)
+    service = Service(settings, Store.open(settings.database_url, tmp_path))
+    line = service.store.lines.create(serve.LINE, service.store.datasets.put(small_dataset(), "serve").id)
+    for _ in range(2):  # and once only
+        assert serve.first_steps(service) is None
+        assert [run.line_id for run in service.store.runs.list().items] == [line.id]
+    service.store.close()
