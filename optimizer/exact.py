@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.highs import AUDITED, EXACT, Control, Outcome, Program
+from optimizer.highs import AUDITED, EXACT, Control, Outcome, Program, Solution, SolverError
 from optimizer.instance import Floats
 from optimizer.matrix import Ints, Matrix
 
@@ -12,6 +12,8 @@ YES_OR_NO = ("sign", "serve", "open", "built", "retrofit_ordered")
 """Families of yes-or-no decisions."""
 DECIDED = ("installed", "in_service", *(name for name in YES_OR_NO))
 """Families of whole numbers from which all others follow."""
+LARGE = 50_000
+"""Nonzeros from which interior points take half of the time of the simplex method."""
 
 
 def columns_of(matrix: Matrix, families: tuple[str, ...]) -> Ints:
@@ -42,9 +44,19 @@ def exact(matrix: Matrix, x: Floats, seed: int = 0, control: Control | None = No
     for feasibility in (EXACT, AUDITED):
         program = Program(matrix, threads=1, seed=seed, feasibility=feasibility)
         program.bound(whole, values, values)
-        found = program.solve(control or Control())
+        found = _solved(program, control or Control())
         if found.outcome is Outcome.OPTIMAL and found.x is not None:
             result = np.clip(found.x, matrix.lower, matrix.upper)
             result[whole] = values
             return np.asarray(result)
     return None
+
+
+def _solved(program: Program, control: Control) -> Solution:
+    """A linear programme solved from nothing, by the faster method that gives an answer."""
+    if program.matrix.a.nnz >= LARGE:
+        try:
+            return program.solve(control, method="ipm")
+        except SolverError:
+            program.forget()
+    return program.solve(control)

@@ -102,15 +102,19 @@ class Control:
     Attributes:
         deadline: time on ``time.monotonic()``.
         stop: set by the user.
+        enough: set by whoever finds that the work is not needed any more.
     """
 
     deadline: float = np.inf
     stop: threading.Event = field(default_factory=threading.Event)
+    enough: threading.Event | None = None
 
     @property
     def remaining(self) -> float:
-        """Seconds until the deadline; 0 when stopped."""
-        return 0.0 if self.stop.is_set() else max(0.0, self.deadline - time.monotonic())
+        """Seconds until the deadline; 0 when stopped, or not needed any more."""
+        if self.stop.is_set() or (self.enough is not None and self.enough.is_set()):
+            return 0.0
+        return max(0.0, self.deadline - time.monotonic())
 
     @property
     def over(self) -> bool:
@@ -119,7 +123,7 @@ class Control:
 
     def until(self, seconds: float) -> Control:
         """The same stop, with a deadline of at most so many seconds from now."""
-        return Control(min(self.deadline, time.monotonic() + seconds), self.stop)
+        return Control(min(self.deadline, time.monotonic() + seconds), self.stop, self.enough)
 
 
 Statuses = tuple[NDArray[np.int8], NDArray[np.int8]]
@@ -346,6 +350,10 @@ class Program:
     def basis(self) -> Any:
         """The basis of the last linear programme."""
         return self._h.getBasis()
+
+    def forget(self) -> None:
+        """Solve from nothing next time."""
+        self._h.clearSolver()
 
     def set_basis(self, basis: Any) -> None:
         """Start from a basis."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -62,6 +63,8 @@ class Record:
     row_dual: Floats | None = None
     basis: Statuses | None = None
     """Basis of the relaxation."""
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    """Held while the best solution, the bound or the events change: a search may run in several threads."""
     relaxed_after: float = 0.0
     """Seconds until the relaxation was solved."""
 
@@ -96,21 +99,24 @@ class Record:
         best = min(self.best_objective, claimed)
         npv = -best * MILLION if np.isfinite(best) else None
         bound = -self.bound * MILLION if np.isfinite(self.bound) else None
-        event = Event(time.monotonic() - self.began, phase, npv, bound)
-        self.events.append(event)
-        self.report(event)
+        with self.lock:
+            event = Event(time.monotonic() - self.began, phase, npv, bound)
+            self.events.append(event)
+            self.report(event)
 
     def certify(self, row_dual: Floats) -> None:
         """Take duals of the relaxation, if they prove a better bound than those before."""
         certified = certified_bound(self.matrix, row_dual)
-        if certified > self.certified:
-            self.row_dual, self.certified = row_dual, certified
-            self.raise_bound(certified)
+        with self.lock:
+            if certified > self.certified:
+                self.row_dual, self.certified = row_dual, certified
+                self.raise_bound(certified)
 
     def raise_bound(self, bound: float) -> None:
         """Take a lower limit of the objective, if it is better; never above the best solution."""
-        if bound > self.bound:
-            self.bound = min(bound, self.best_objective)
+        with self.lock:
+            if bound > self.bound:
+                self.bound = min(bound, self.best_objective)
 
     def offer(self, x: Floats, phase: str) -> bool:
         """Take a solution if, made exact, it is better than the best.
@@ -128,14 +134,15 @@ class Record:
             x: shape (columns,).
         """
         whole = x[columns_of(self.matrix, DECIDED)]
-        if self.objective(x) >= self.best_objective - BETTER or (whole != np.round(whole)).any():
+        if (whole != np.round(whole)).any() or self.matrix.violation(x) > 2 * AUDITED:
             return False
-        if self.matrix.violation(x) > 2 * AUDITED:
-            return False
-        self.best = x
-        if self.best_objective < self.bound - FALSE * max(1.0, abs(self.bound)):
-            self.bound = self.certified
-        self.bound = min(self.bound, self.best_objective)
-        self.log(phase)
-        self.keep(x)
+        with self.lock:
+            if self.objective(x) >= self.best_objective - BETTER:
+                return False
+            self.best = x
+            if self.best_objective < self.bound - FALSE * max(1.0, abs(self.bound)):
+                self.bound = self.certified
+            self.bound = min(self.bound, self.best_objective)
+            self.log(phase)
+            self.keep(x)
         return True

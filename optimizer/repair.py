@@ -1,51 +1,46 @@
-"""A new plan out of an old one: as it was, then with other racks, other places for what is worse served, other sites."""
+"""A new plan out of an old one: as it was, then with more racks, other racks, other sites."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.dataset import Dataset
 from models.plan import Plan, relative_gap
-from optimizer.blocks.base import MILLION
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.conflicts import conflicts
 from optimizer.decisions import Decisions, decisions_from_plan, start_vector
-from optimizer.exact import DECIDED, YES_OR_NO, columns_of, held
+from optimizer.exact import DECIDED, columns_of, held
 from optimizer.finish import Finish
 from optimizer.formulation import formulate
-from optimizer.highs import Control, Outcome, Program, Solution, SolverError, schedule
+from optimizer.highs import Control, Outcome, SolverError, schedule
 from optimizer.instance import Floats, Instance
-from optimizer.matrix import Ints, Matrix, compile_matrix
+from optimizer.matrix import compile_matrix
+from optimizer.nearby import Nearby
 from optimizer.planner import CONFLICT_SECONDS, InfeasibleError, NoPlanError, Progress
 from optimizer.record import Event, Record
 from optimizer.relieve import held_to
 from optimizer.rounds import Rounds
 from optimizer.search import SMALL, search
-from optimizer.settle import Settler
-from optimizer.shrink import unshrunk
-from optimizer.sites import SiteSearch
-from optimizer.station import Choice, Station
+from optimizer.station import Choice
 from optimizer.warm import carried_duals
 from optimizer.workers import Pool
 
 if TYPE_CHECKING:
     from optimizer.whatif import Planner
 
-PATIENCE = 6000
+PATIENCE = 4500
 """Iterations of the simplex method from the old basis, after which the interior-point method is faster."""
+FIXED_PATIENCE = 10000
+"""The same with the old decisions fixed, where iterations are faster."""
 SLACK = 2e-3
 """Relative gap by which a repaired plan may be worse proven than the old one when the search ends."""
-ROUNDING = 1e-3
-"""Relative loss that whole racks bring, at least: a relaxation must be so much better than the plan that is asked for."""
-WORSE = 1.0
-"""Contract GPUs, summed over periods, by which a contract must be worse served than before to be placed anew."""
-TRIES = 3
-"""Sets of sites tried for contracts that are placed anew."""
 
 
 class Repair:
@@ -91,23 +86,18 @@ class Repair:
         x = start_vector(instance, matrix, decisions)
         if planner.duals is not None:
             record.certify(carried_duals(planner.matrix, planner.duals, matrix))
-        with ThreadPoolExecutor(1) as other:
-            # The new bound on one core while the old decisions are tried on the other.
-            schedule(1)
-            relaxed = other.submit(self._relaxation, matrix) if planner.threads > 1 and matrix.a.nnz > SMALL else None
+        nearby = Nearby(record, x, self._short(baseline), self._renewed(instance), self.planner.fixed)
+        if matrix.a.nnz <= SMALL or planner.threads == 1:
             self._as_it_was(record, x)
-            self.finish.clock("search", since)
-            since = time.monotonic()
-            if not record.done:
-                self._bound(record, relaxed)
-        self.finish.clock("relax", since)
-        since = time.monotonic()
-        if not record.done and matrix.a.nnz <= SMALL:
-            search(record)
-        elif not record.done:
-            self._other_racks(record, x)
-            if not record.done:
-                self._other_sites(record, decisions)
+            self._bound(record)
+            if matrix.a.nnz <= SMALL:
+                search(record)
+            else:
+                self._near(record, (nearby.more_racks, nearby.other_racks, nearby.other_places), self.control)
+        else:
+            self._side_by_side(record, nearby, x)
+        if not record.done:
+            self._other_sites(record, decisions)
         self.finish.clock("search", since)
         if record.best is None:
             raise NoPlanError(self.finish.summary(self.dataset, record, None))
@@ -116,25 +106,52 @@ class Repair:
             raise SolverError("the plan failed its audit: " + "; ".join(faults[:5]))
         return made
 
+    def _side_by_side(self, record: Record, nearby: Nearby, x: Floats) -> None:
+        """The new bound, then other racks, on one core; on the other the old decisions, and plans that keep more of them."""
+        enough = threading.Event()
+        control = replace(self.control, enough=enough)
+
+        def beside() -> None:
+            self._bound(record)
+            self._near(record, (nearby.other_racks,), control)
+
+        schedule(1)
+        with ThreadPoolExecutor(1) as other:
+            ended = other.submit(beside)
+            try:
+                self._as_it_was(record, x)
+                self._near(record, (nearby.more_racks, nearby.other_places), control)
+                ended.result()
+            finally:
+                enough.set()
+
+    @staticmethod
+    def _near(record: Record, steps: Sequence[Callable[[Control], None]], control: Control) -> None:
+        """Take steps until the plan is good enough."""
+        for step in steps:
+            if not record.done and not control.over:
+                step(control)
+        if record.proven and control.enough is not None:
+            control.enough.set()
+
     # the bound ---------------------------------------------------------------------------------
 
-    def _relaxation(self, matrix: Matrix) -> Solution:
-        """The relaxation, from the old basis."""
-        return self.planner.relaxation.solve(self.control, matrix, matrix.lower, matrix.upper, method="ipm", iterations=PATIENCE)
-
-    def _bound(self, record: Record, relaxed: Future[Solution] | None) -> None:
-        """Take the relaxation's bound.
+    def _bound(self, record: Record) -> None:
+        """The relaxation's bound, from the old basis.
 
         Raises:
             InfeasibleError: it has no solution.
         """
-        matrix = record.matrix
-        found = relaxed.result() if relaxed is not None else self._relaxation(matrix)
+        if record.done:
+            return
+        matrix, since = record.matrix, time.monotonic()
+        found = self.planner.relaxation.solve(self.control, matrix, matrix.lower, matrix.upper, method="ipm", iterations=PATIENCE)
+        self.finish.clock("relax", since)
         if found.outcome is Outcome.INFEASIBLE:
             control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
             named = conflicts(record.instance, matrix, control, threads=self.planner.threads, seed=self.planner.seed)
             raise InfeasibleError(named, self.finish.summary(self.dataset, record, None, infeasible=True))
-        if found.outcome is Outcome.OPTIMAL and found.row_dual is not None:
+        if found.row_dual is not None:
             record.certify(found.row_dual)
         record.log("relaxation solved")
 
@@ -144,7 +161,7 @@ class Repair:
         """The old plan's whole numbers, with everything else solved again."""
         matrix = record.matrix
         lower, upper = held(matrix, x, DECIDED)
-        found = self.planner.fixed.solve(self.control, matrix, lower, upper, method="ipm", iterations=PATIENCE)
+        found = self.planner.fixed.solve(self.control, matrix, lower, upper, method="ipm", iterations=FIXED_PATIENCE)
         if found.outcome is not Outcome.OPTIMAL or found.x is None:
             return
         whole = np.clip(found.x, matrix.lower, matrix.upper)
@@ -152,56 +169,6 @@ class Repair:
         whole[columns] = lower[columns]
         if not record.accept(whole, "decisions as they were"):
             record.offer(whole, "decisions as they were")
-
-    def _other_racks(self, record: Record, x: Floats) -> None:
-        """The old plan's yes-or-no decisions with other racks; where that can't do, contracts that are worse served are placed anew."""
-        matrix, loose = record.matrix, self.planner.loose
-        lower, upper = held(matrix, x, YES_OR_NO)
-        for name in ("sign", "serve"):
-            new = self._columns(matrix, name, lambda c: c not in self._known)
-            lower[new], upper[new] = matrix.lower[new], matrix.upper[new]
-        found = loose.solve(self.control, matrix, lower, upper, method="ipm", iterations=PATIENCE)
-        program = loose.program
-        if found.outcome is not Outcome.OPTIMAL or program is None:
-            return
-        if not self._enough(record, found):
-            found = self._other_places(record, program, found)
-        settled = Settler(record.instance, matrix, program, found, self.control, lambda phase: None).run()
-        if settled is None or settled.objective > record.best_objective:
-            return
-        whole = self._station(record).racks(unshrunk(matrix), program, settled)
-        if whole is not None:
-            record.accept(whole, "other racks")
-
-    def _other_places(self, record: Record, program: Program, found: Solution) -> Solution:
-        """Contracts that are worse served than before at other sites, which may be opened, built or converted for them.
-
-        Args:
-            program: the relaxation with the old yes-or-no decisions, which are let go; contracts stay held to the sites chosen.
-            found: its solution.
-
-        Returns:
-            Its solution with the new sites.
-        """
-        matrix, worse = record.matrix, self._worse_served(record, found)
-        free = columns_of(matrix, tuple(name for name in YES_OR_NO if name not in ("sign", "serve")))
-        sign = self._columns(matrix, "sign", lambda c: c in worse)
-        free = np.concatenate([free, sign])
-        program.bound(free, matrix.lower[free], matrix.upper[free])
-        eased = program.solve(self.control, method="simplex", iterations=PATIENCE)
-        if eased.outcome is not Outcome.OPTIMAL or eased.x is None:
-            eased = program.solve(self.control, method="ipm")
-        if eased.outcome is not Outcome.OPTIMAL or not worse or self._enough(record, eased):
-            return eased
-        places = SiteSearch(record.instance, matrix, self.control, record.seed, program=program)
-        places.take_up(eased)
-        for contracts in (worse, *([c] for c in worse if len(worse) > 1)):
-            places.replace(contracts, TRIES)
-            record.log("places of contracts worse served")
-            if self._enough(record, places.best) or self.control.over:
-                break
-        places.hold_best()
-        return places.best
 
     def _other_sites(self, record: Record, decisions: Decisions) -> None:
         """Sites of all contracts searched on from those of the old plan, by all workers."""
@@ -218,41 +185,25 @@ class Repair:
 
     # parts -------------------------------------------------------------------------------------
 
-    def _enough(self, record: Record, found: Solution) -> bool:
-        """Whether a relaxation leaves room for a plan as good as asked for."""
-        if not np.isfinite(record.bound):
-            return False
-        return relative_gap(-record.bound * MILLION, -found.objective * MILLION) <= max(0.0, record.gap - ROUNDING)
+    def _short(self, baseline: Plan) -> dict[str, float]:
+        """Contract GPUs that the old plan serves short, summed over periods, by contract."""
+        found = baseline.tables["contracts"].groupby("contract_id")["short_gpus"].sum()
+        return {str(c): float(gpus) for c, gpus in found.items()}
 
-    def _worse_served(self, record: Record, found: Solution) -> list[str]:
-        """Contracts that a solution serves worse than the old plan did, the worst first."""
-        assert self.planner.current is not None
-        assert found.x is not None
-        table = self.planner.current.tables["contracts"]
-        before = table.groupby("contract_id")["short_gpus"].sum().to_dict()
-        first, index = record.matrix.columns["short"]
-        after: dict[str, float] = {}
-        for i, key in enumerate(index):
-            after[str(key[0])] = after.get(str(key[0]), 0.0) + float(found.x[first + i])
-        chosen = {c for c, _ in record.instance.choice_pairs}
-        worse = {c: gpus - before.get(c, 0.0) for c, gpus in after.items() if c in chosen and c in self._known}
-        return sorted((c for c, gpus in worse.items() if gpus > WORSE), key=lambda c: -worse[c])
+    def _renewed(self, instance: Instance) -> list[str]:
+        """Contracts that are new or differ from what the old plan knew."""
+        old = self.planner.instance
 
-    @staticmethod
-    def _columns(matrix: Matrix, name: str, chosen: Callable[[str], bool]) -> Ints:
-        """Columns of a family whose contract is chosen."""
-        first, index = matrix.columns[name]
-        return np.array([first + i for i, key in enumerate(index) if chosen(str(key[0]))], dtype=np.intp)
+        def same(c: str) -> bool:
+            before, after = old.owed[old.contract_at[c]], instance.owed[instance.contract_at[c]]
+            return old.contract_rows[c] == instance.contract_rows[c] and np.array_equal(before, after)
+
+        return [c for c in instance.contract_rows if c not in old.contract_rows or not same(c)]
 
     @property
     def _known(self) -> set[str]:
         """Contracts that the old plan knew."""
         return set(self.planner.instance.contract_rows)
-
-    def _station(self, record: Record) -> Station:
-        return Station(
-            record.instance, record.matrix, seed=record.seed, control=self.control, tell=lambda kind, value: record.log(str(value))
-        )  # fmt: skip
 
     def _better(self, record: Record, x: Floats) -> None:
         """Hand on a better plan while the search goes on, if it passes its audit; not the one that ends it."""

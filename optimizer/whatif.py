@@ -16,7 +16,7 @@ from models.plan import Plan
 from optimizer.audit import audit
 from optimizer.audit.report import Violation
 from optimizer.decisions import decisions_from_plan, start_vector
-from optimizer.exact import DECIDED, YES_OR_NO, held
+from optimizer.exact import DECIDED, held
 from optimizer.extract import Extract
 from optimizer.formulation import formulate
 from optimizer.highs import AUDITED, Control, Outcome
@@ -106,7 +106,6 @@ class Planner:
         self.duals: Floats | None = None
         self.relaxation = Warm(self.matrix, seed=seed)
         self.fixed = Warm(self.matrix, seed=seed, feasibility=AUDITED)
-        self.loose = Warm(self.matrix, seed=seed)
 
     def plan(
         self, *, gap: float = 0.01, time_limit: float = 600.0, progress: Callable[[Progress], None] | None = None,
@@ -138,11 +137,10 @@ class Planner:
                 self.relaxation.keep()
                 self.duals = found.row_dual
         start = self._start(self.instance, self.matrix)
-        for warm, families in ((self.fixed, DECIDED), (self.loose, YES_OR_NO)):
-            if warm.basis is None:
-                found = warm.solve(control, self.matrix, *held(self.matrix, start, families), method="ipm")
-                if found.outcome is Outcome.OPTIMAL:
-                    warm.keep()
+        if self.fixed.basis is None:
+            found = self.fixed.solve(control, self.matrix, *held(self.matrix, start, DECIDED), method="ipm")
+            if found.outcome is Outcome.OPTIMAL:
+                self.fixed.keep()
 
     def change(
         self, changes: Sequence[Change], mode: Mode | str = Mode.REPAIR, *, gap: float = 0.01, time_limit: float = 60.0,
