@@ -56,6 +56,7 @@ lock: $(INSTALLED) ## resolve the dependencies anew (LOCK_OPTIONS=--upgrade for 
 docs: $(INSTALLED) ## write the chapters that come from the code
 	$(RUN) -m models.schema docs/
 	$(RUN) -m optimizer.docs docs/
+	$(RUN) -m api.docs docs/
 
 bench: $(INSTALLED) ## measure the main goals (a quarter of an hour; leave the machine alone) and write benchmarks/RESULTS.md
 	$(RUN) -m benchmarks.bench
