@@ -13,7 +13,7 @@ PLAN_OPTIONS ?=
 LOCK_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help plan test check format lock docs bench bench-full soak soak-kills clean
+.PHONY: help plan test check format lock docs bench bench-full soak soak-kills soak-api clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -64,10 +64,13 @@ bench: $(INSTALLED) ## measure the main goals (a quarter of an hour; leave the m
 bench-full: $(INSTALLED) ## measure everything (half a day); goes on where it stopped
 	$(RUN) -m benchmarks.bench --full
 
-soak: soak-kills ## what takes long and must lose nothing
+soak: soak-kills soak-api ## what takes long and must lose nothing
 
 soak-kills: $(INSTALLED) ## kill parts of the service 50 times (ten minutes a database) and write benchmarks/SOAK.md
 	$(RUN) -m benchmarks.soak_kills
+
+soak-api: $(INSTALLED) ## Schemathesis over all of the service (three minutes), and write benchmarks/SOAK-API.md
+	$(RUN) -m benchmarks.soak_api
 
 clean: ## delete the virtual environment, caches and build files; plans stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
