@@ -18,7 +18,7 @@ from models.changes import change_types, touched
 router = APIRouter(route_class=Route, tags=["changes"], responses=problems())
 
 
-@router.get("/change-types")
+@router.get("/change-types", responses=problems(404))
 def list_types(
     caller: Viewer, service: TheService, dataset: Annotated[str | None, Query(description="for its words of periods")] = None
 ) -> list[dict[str, Any]]:
@@ -26,7 +26,7 @@ def list_types(
     return change_types(None if dataset is None else service.dataset(dataset))
 
 
-@router.post("/changes/preview", responses=problems(404, 409, 413))
+@router.post("/changes/preview", responses=problems(400, 404, 409, 413))
 def preview(caller: Viewer, service: TheService, asked: PreviewRequest) -> PreviewView:
     """What changes would do to the dataset: sentences, warnings and rows; nothing is saved or solved."""
     if asked.dataset is not None:

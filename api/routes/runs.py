@@ -73,7 +73,7 @@ async def ended_within(service: Service, run: Any, seconds: float) -> Any:
     return run
 
 
-@router.get("", responses=problems(422))
+@router.get("", responses=problems(404))
 def list_runs(
     caller: Viewer, service: TheService, limit: Limit = 50, cursor: Cursor = None,
     state: Annotated[RunState | None, Query(description="only runs in this state")] = None,
