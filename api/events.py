@@ -88,7 +88,8 @@ class Broadcast:
         try:
             if ready() or self._closed:
                 return True
-            await asyncio.wait_for(bell.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await bell.wait()
         except TimeoutError:
             return False
         finally:

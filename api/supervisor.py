@@ -153,7 +153,9 @@ class Supervisor:
     async def _dispatch(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), IDLE)
+                # Not wait_for: before Python 3.12 it may swallow the cancellation that comes just when the bell rings.
+                async with asyncio.timeout(IDLE):
+                    await self._bell.wait()
             self._bell.clear()
             try:
                 await self._give_all()

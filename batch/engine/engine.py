@@ -208,7 +208,8 @@ class Engine:
         for what in (client, cluster):
             if what is not None:
                 try:
-                    await asyncio.wait_for(what.close(), CLOSE / 2)
+                    async with asyncio.timeout(CLOSE / 2):
+                        await what.close()
                 except Exception as error:
                     log.warning("the cluster did not close: %s", _words(error))
 
@@ -217,7 +218,8 @@ class Engine:
         if self._cluster is not None:
             self._workers = self.slots
             return
-        found = await asyncio.wait_for(self._client.nthreads(), ASK)
+        async with asyncio.timeout(ASK):  # not wait_for: before Python 3.12 it may swallow the cancellation of its task
+            found = await self._client.nthreads()
         self._workers = len(found)
         for run in list(self._runs.values()):
             if run.worker is not None and run.worker not in found and not run.ending:
@@ -256,7 +258,8 @@ class Engine:
             return False
         asked = self._client.run(function, *arguments, workers=workers, nanny=nanny, on_error="ignore")
         try:
-            return bool(await asyncio.wait_for(asked, ASK))
+            async with asyncio.timeout(ASK):
+                return bool(await asked)
         except (OSError, KeyError) as error:
             log.warning("no answer to %s: %s", function.__name__, _words(error))
             return False
@@ -312,10 +315,12 @@ class Engine:
             return
         run.ending = True
         try:
-            await asyncio.wait_for(run.future.cancel(), ASK)  # else the scheduler would count a crash, or try again
+            async with asyncio.timeout(ASK):
+                await run.future.cancel()  # else the scheduler would count a crash, or try again
             if run.worker is not None and not await self._ask(task.end_process, workers=[run.worker], nanny=True):
                 await self._ask(task.end_process, workers=[run.worker])
-            await asyncio.wait_for(self._gone(run.worker), ASK)
+            async with asyncio.timeout(ASK):
+                await self._gone(run.worker)
         except OSError as error:
             log.warning("run %s could not be ended: %s", run.job.run_id, _words(error))
         finally:

@@ -327,3 +327,20 @@ def test_first_plan_becomes_the_baseline_though_the_service_ends_in_between(
         await service.supervisor.close()
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_service_ends_although_the_bell_rings_at_that_moment(store: Store, served: Served, steps: int) -> None:
+    """A request that rings just before the end must not keep the dispatcher from ending, whatever it had come to."""
+
+    async def check() -> None:
+        service, _ = await served()
+        await asyncio.sleep(0.05)  # it waits for the bell
+        service.supervisor.ring()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        ends = asyncio.create_task(service.supervisor.close())
+        done, _ = await asyncio.wait([ends], timeout=5)
+        assert done, "the dispatcher goes on"
+
+    asyncio.run(check())
