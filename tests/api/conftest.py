@@ -54,7 +54,7 @@ def started(settings: Settings) -> tuple[Live, uvicorn.Server, threading.Thread]
     app = create_app(settings)
     service = app.state.service
     keys = {role: service.new_key(role.value, role)[0].text for role in Role}
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=5))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, timeout_graceful_shutdown=5))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + START
