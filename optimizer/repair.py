@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.dataset import Dataset
-from models.plan import Plan, relative_gap
+from models.plan import SMALLEST_GAP, Plan, relative_gap
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.conflicts import conflicts
 from optimizer.decisions import Decisions, decisions_from_plan, start_vector
@@ -77,8 +77,9 @@ class Repair:
             raise InfeasibleError([str(conflict)], self.finish.summary(self.dataset, None, None, infeasible=True)) from None
         self.finish.clock("build", since)
         known = baseline.summary.gap if baseline.summary.gap is not None else 0.0
+        asked = max(self.finish.gap, SMALLEST_GAP)  # an optimum's gap is seldom 0 to the last digit
         record = Record(
-            instance, matrix, self.finish.gap if known <= self.finish.gap else known + SLACK, self.control, planner.threads, planner.seed,
+            instance, matrix, self.finish.gap if known <= asked else known + SLACK, self.control, planner.threads, planner.seed,
             self._report, keep=lambda x: self._better(record, x), began=self.finish.began,
         )  # fmt: skip
         decisions = decisions_from_plan(instance, baseline.tables)
