@@ -37,8 +37,12 @@ plan: $(INSTALLED) ## plan the reference dataset (DATASET=, PLAN=, GAP=, TIME_LI
 	  echo "The plan is written and audited; its gap is larger than the $(GAP) asked. More time: make plan TIME_LIMIT=3600"; fi
 	@$(WATTPLAN) report "$(PLAN)" -o "$(PLAN)/report.html"
 
+# Tests that start processes of their own, use all cores, or look at the clock: one after the other. All others: on all cores.
+ALONE := tests/api tests/batch/engine tests/batch/test_cli_serve.py tests/benchmarks tests/optimizer/test_large_search.py tests/optimizer/test_repair.py
+
 test: $(INSTALLED) ## run every test
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%) tests
+	$(RUN) -m pytest $(ALONE)
 
 check: $(INSTALLED) ## lint, format and types
 	$(RUN) -m ruff check .
