@@ -13,7 +13,6 @@ from models.dataset import Dataset
 from models.plan import Plan
 from optimizer import InfeasibleError, plan, repair, search
 from optimizer.audit import audit
-from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.decisions import decisions_from_plan, start_vector
 from optimizer.exact import DECIDED, held
 from optimizer.formulation import formulate
@@ -135,18 +134,16 @@ def all_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repair, "SMALL", 0)
 
 
-@pytest.mark.parametrize(("seed", "name", "threads"), [(2, "site.outage", 2), (3, "contract.add", 1)])
 @pytest.mark.usefixtures("all_large")
-def test_a_repair_of_a_large_model_ends_with_the_optimum(seed: int, name: str, threads: int) -> None:
+def test_a_repair_of_a_large_model_ends_with_the_optimum() -> None:
+    """A new contract, with both cores; the racks that the old plan has are not enough for it."""
+    seed = 2
     dataset, before = baseline(seed)
-    drawn = changed(seed, name)
+    drawn = changed(seed, "contract.add")
     assert drawn is not None
     change, after = drawn
-    try:
-        wanted = plan(after, gap=0, threads=1)
-    except (InfeasibleError, DirectiveConflictError):
-        pytest.fail("choose another case")
-    planner = Planner(dataset, before, threads=threads)
+    wanted = plan(after, gap=0, threads=1)
+    planner = Planner(dataset, before, threads=2)
     planner.warm()
     made = planner.change([change], gap=0, time_limit=60).plan
     assert made is not None
