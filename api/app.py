@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
 
-from api import problems, uploads
+from api import page, uploads
 from api.limits import Limits, Watched
 from api.openapi import document
+from api.page.faults import tell_faults
+from api.page.frame import Static
 from api.routes import changes, datasets, demo, diffs, health, keys, lines, runs, scenarios
 from api.service import Service
 from api.settings import Settings
@@ -63,14 +63,14 @@ def application() -> FastAPI:
         title="Wattplan", version=VERSION, description="What-if answers for datacenter capacity plans, proven and explained.",
         lifespan=lifespan, openapi_url=f"{PREFIX}/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
-    app.add_exception_handler(problems.ProblemError, problems.on_problem)
-    app.add_exception_handler(RequestValidationError, problems.on_validation)
-    app.add_exception_handler(HTTPException, problems.on_http)
+    tell_faults(app, under=PREFIX)
     app.include_router(health.router)
     v1 = APIRouter(prefix=PREFIX)
     for resource in RESOURCES:
         v1.include_router(resource.router)
     app.include_router(v1)
+    app.include_router(page.router)
+    app.mount("/static", Static(), name="static")
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -142,6 +142,11 @@ async def on_validation(request: Request, error: Exception) -> JSONResponse:
     return response_of(request, problem)
 
 
+async def on_failure(request: Request, error: Exception) -> JSONResponse:
+    """Answers where the service itself failed; the log has the reason."""
+    return response_of(request, ProblemError(500, "failure", "the service failed; its log says why"))
+
+
 def body_model(request: Request) -> type[BaseModel] | None:
     """The model of the body that the request's route takes."""
     field = getattr(request.scope.get("route"), "body_field", None)

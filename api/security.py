@@ -1,4 +1,4 @@
-"""Who asks: the key of a request, and the role that a route needs."""
+"""Who asks: the key of a request or the session that stands for it, and the role that a route needs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from api import keys
 from api.keys import Role
 from api.problems import ProblemError
+from api.sessions import COOKIE, READS, from_elsewhere
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="an API key, wp_<id>_<secret>")
 ANONYMOUS = "anonymous"
@@ -29,24 +30,52 @@ class Caller:
 
 
 async def caller_of(request: Request, given: HTTPAuthorizationCredentials | None) -> Caller:
-    """The holder of a request's key.
+    """The holder of a request's key, or of the key that its session stands for.
 
     Raises:
-        ProblemError: 401, there is no key, or none that is valid.
+        ProblemError: 401, there is no key, or none that is valid; 403, a page of another origin made a browser send it.
     """
     service = request.app.state.service
+    if given is None and request.method not in READS and from_elsewhere(request):
+        raise ProblemError(403, "other_origin", "a page of another origin must not change anything here")
     if not service.settings.keys:
         return Caller(ANONYMOUS, Role.ADMIN)
     if given is None:
-        raise ProblemError(401, "no_key", "send a key: Authorization: Bearer wp_<id>_<secret>", headers=CHALLENGE)
-    parts = keys.split(given.credentials)
-    row = await run_in_threadpool(service.store.keys.get, parts[0]) if parts else None
+        return caller_with(await run_in_threadpool(_in_session, service, request.cookies.get(COOKIE)))
+    return caller_with(await run_in_threadpool(key_row, service, given.credentials))
+
+
+def key_row(service: Any, text: str) -> Any:
+    """The stored key that a text is.
+
+    Raises:
+        ProblemError: 401, it is none.
+    """
+    parts = keys.split(text)
+    row = service.store.keys.get(parts[0]) if parts else None
     if parts is None or row is None or not keys.matches(parts[1], row.hash):
         raise ProblemError(401, "bad_key", "the key is not valid", headers=CHALLENGE)
-    now = datetime.now(UTC)
+    return row
+
+
+def _in_session(service: Any, token: str | None) -> Any:
+    """The stored key that a session stands for."""
+    id = service.sessions.key_of(token) if token else None
+    row = service.store.keys.get(id) if id is not None else None
+    if row is None:
+        raise ProblemError(401, "no_key", "send a key: Authorization: Bearer wp_<id>_<secret>", headers=CHALLENGE)
+    return row
+
+
+def caller_with(row: Any) -> Caller:
+    """The holder of a stored key.
+
+    Raises:
+        ProblemError: 401, it was revoked or has expired.
+    """
     if row.revoked_at is not None:
         raise ProblemError(401, "revoked_key", "the key was revoked", headers=CHALLENGE)
-    if row.expires_at is not None and row.expires_at <= now:
+    if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
         raise ProblemError(401, "expired_key", "the key has expired", headers=CHALLENGE)
     return Caller(row.id, Role(row.role))
 
@@ -68,7 +97,7 @@ class Needs:
             ProblemError: 401 without a valid key, 403 if its role is too low.
         """
         caller = await caller_of(request, given)
-        request.state.key_id = caller.key_id
+        request.state.key_id, request.state.caller = caller.key_id, caller
         if caller.role.rank < self.role.rank:
             raise ProblemError(403, "role_too_low", f"this needs the role {self.role}; the key has {caller.role}")
         return caller

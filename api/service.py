@@ -15,6 +15,7 @@ from api.metrics import STORED
 from api.problems import ProblemError, faults_problem
 from api.recent import Recent
 from api.schemas.runs import RunRequest
+from api.sessions import Sessions
 from api.settings import Settings
 from api.store import FINAL_STATES, NotFoundError, RunMode, RunState, Saved, Store, question_of
 from api.supervisor import RETRY_SEED, Supervisor
@@ -60,6 +61,7 @@ class Service:
     settings: Settings
     store: Store
     broadcast: Broadcast = field(default_factory=Broadcast)
+    sessions: Sessions = field(default_factory=Sessions)
 
     def __post_init__(self) -> None:
         """Set up what is kept in memory."""

@@ -1,0 +1,141 @@
+"""What a view shows: a plan line's baseline, or the run that was chosen instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.page.frame import HEADERS, address, render
+from api.problems import ProblemError
+from api.routes.common import TheService
+from api.service import Service
+from api.store import RunState
+from models.dataset import Dataset
+from models.plan import Plan
+
+CHOICES = 30
+"""Plan lines and runs that can be chosen from a list."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The plan that a view is about.
+
+    Attributes:
+        service: that has it.
+        line: plan line; None for a run of none.
+        run: the run of the plan; None where the line has no plan yet.
+        chosen: whether the run was chosen, and is not just the line's baseline.
+    """
+
+    service: Service
+    line: Any | None
+    run: Any | None
+    chosen: bool
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan.
+
+        Raises:
+            ProblemError: 409, there is none (yet).
+        """
+        if self.run is None:
+            raise ProblemError(409, "no_plan", f"plan line {self.line.name if self.line else ''} has no plan yet")
+        return self.service.plan_of(self.run)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The dataset of the plan, after the run's changes."""
+        return self.service.dataset(self.run.dataset_id if self.run is not None else self.line.dataset_id if self.line else "")
+
+    @cached_property
+    def base(self) -> Any | None:
+        """The run that the shown one is compared with: the line's baseline, or the run's own; None if there is no other."""
+        id = self.line.run_id if self.line is not None else None
+        if self.run is not None and id in (None, self.run.id):
+            id = self.run.baseline_run_id
+        row = None if id is None or (self.run is not None and id == self.run.id) else self.service.run(id)
+        return row if row is not None and row.plan_blob is not None else None
+
+    @property
+    def base_plan(self) -> Plan | None:
+        """Its plan."""
+        return None if self.base is None else self.service.plan_of(self.base)
+
+    @property
+    def key(self) -> str:
+        """What the shown content is known by: equal for equal plans of equal datasets."""
+        return "" if self.run is None else f"{self.run.plan_blob}:{self.run.dataset_id}"
+
+    @property
+    def line_name(self) -> str | None:
+        """Name of the plan line."""
+        return None if self.line is None else str(self.line.name)
+
+    def to(self, path: str, **parameters: Any) -> str:
+        """Address of a view of the same plan; a parameter that is None is left out."""
+        own = {"line": self.line_name, "run": self.run.id if self.chosen and self.run is not None else None}
+        return address(path, **{**own, **parameters})
+
+    @cached_property
+    def lines(self) -> list[Any]:
+        """Plan lines to choose from, newest first."""
+        return list(self.service.store.lines.list(limit=CHOICES).items)
+
+    @cached_property
+    def runs(self) -> list[Any]:
+        """Runs with a plan to choose from, newest first; the shown one is among them."""
+        if self.line is None:
+            return [self.run] if self.run is not None else []
+        found = self.service.store.runs.list(limit=CHOICES, states=(RunState.SUCCEEDED,), line_id=self.line.id).items
+        rows = [row for row in found if row.plan_blob is not None]
+        known = {row.id for row in rows}
+        more = [self.run] if self.run is not None and self.run.id not in known else []
+        return more + rows
+
+    @cached_property
+    def active(self) -> Any | None:
+        """The line's newest run that waits or goes on; None if there is none."""
+        if self.line is None:
+            return None
+        states = (RunState.RUNNING, RunState.QUEUED)
+        return next(iter(self.service.store.runs.list(limit=1, states=states, line_id=self.line.id).items), None)
+
+
+def shown_of(
+    service: TheService,
+    line: Annotated[str | None, Query(description="plan line, by id or name")] = None,
+    run: Annotated[str | None, Query(description="run whose plan is shown instead of the line's baseline")] = None,
+) -> Shown:
+    """What the address names; by default the baseline of the newest plan line that has one.
+
+    Raises:
+        ProblemError: 404, no such line or run; 409, the run has no plan.
+    """
+    if run:
+        row = service.run(run)
+        if row.plan_blob is None:
+            service.plan_of(row)
+        name = line or row.line_id
+        return Shown(service, service.line(name) if name else None, row, chosen=True)
+    if line:
+        found = service.line(line)
+    else:
+        every = service.store.lines.list(limit=CHOICES).items
+        found = next((one for one in every if one.run_id is not None), every[0] if every else None)
+    return Shown(service, found, None if found is None or found.run_id is None else service.run(found.run_id), chosen=False)
+
+
+TheShown = Annotated[Shown, Depends(shown_of)]
+
+
+def not_yet(request: Request, shown: Shown) -> Response | None:
+    """What is answered in place of a view: the address that names the plan line, or that there is no plan yet; None if the view can be drawn."""
+    if shown.line is not None and not {"line", "run"} & request.query_params.keys():
+        return RedirectResponse(shown.to(request.url.path, **request.query_params), 303, HEADERS)
+    return render(request, "waiting.html", shown=shown) if shown.run is None else None
