@@ -172,6 +172,28 @@ def report(
     return command.run(plan, output, dataset, baseline)
 
 
+BaselineOption = Annotated[Path | None, typer.Option(metavar="PLAN", help="Plan to compare with (default: PLAN/baseline).")]
+BaselineDatasetOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DATASET", help="Dataset of that plan (default: the one beside it, else the plan's if it is the same)."),
+]
+
+
+@app.command()
+def export(
+    plan: PlanPath,
+    xlsx: Annotated[Path, typer.Option("--xlsx", "-o", metavar="FILE", help="Workbook (.xlsx).")],
+    dataset: DatasetOption = None,
+    baseline: BaselineOption = None,
+    baseline_dataset: BaselineDatasetOption = None,
+    json: Json = False,
+) -> Outcome:
+    """Write a plan as an Excel workbook: tables with units, charts, what changed from the baseline. To read it back: convert."""
+    from batch.commands import export as command
+
+    return command.run(plan, xlsx, dataset, baseline, baseline_dataset)
+
+
 @app.command()
 def diff(
     before: Annotated[Path, typer.Argument(metavar="PLAN_A", help="Plan folder or workbook.")],

@@ -19,6 +19,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from models.checks.raw import RawTable
 from models.faults import Fault, InputError, PlanError, closest
+from models.files.cells import ExactNumber
 from models.files.csv_folder import fill_table
 from models.files.workbook import LARGEST_UNPACKED, LONGEST_CELL, MOST_ROWS, NOTES_SHEET
 from models.plan_cells import FILE_COLUMNS
@@ -33,20 +34,6 @@ _WORKBOOK = "an Excel workbook (.xlsx)"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _CELL = f"in a workbook at most {LONGEST_CELL} characters, none written as _xHHHH_"
 _JSON_START = ("{", "[", '"')
-
-
-class _Exact(float):
-    """A number that a workbook stores with all its digits; its writer would keep 16."""
-
-    text: str
-
-    def __new__(cls, value: float | int) -> _Exact:
-        made = super().__new__(cls, value)
-        made.text = repr(value)
-        return made
-
-    def __format__(self, spec: str) -> str:
-        return self.text
 
 
 def workbook_bytes(summary: Mapping[str, Any], tables: Mapping[str, Mapping[str, list[Any]]], title: str) -> bytes:
@@ -87,7 +74,7 @@ def workbook_bytes(summary: Mapping[str, Any], tables: Mapping[str, Mapping[str,
                 elif cell in (float("inf"), float("-inf")):
                     sheet.write_string(number, at, repr(cell))
                 elif cell is not None:
-                    sheet.write_number(number, at, _Exact(cell))
+                    sheet.write_number(number, at, ExactNumber(cell))
     book.close()
     if faults:
         raise InputError(faults)

@@ -9,6 +9,26 @@ import numpy as np
 from models.tables import ContractStatus
 from optimizer.extract import Extract
 
+KPIS: dict[str, tuple[str, str]] = {
+    "firm_gpu_share_delivered": ("GPU-hours delivered of those owed to firm contracts", "share"),
+    "contracts_in_force": ("firm contracts and prospects signed, with GPUs owed in the horizon", "number"),
+    "contracts_late": ("contracts that get less than they are owed in some period", "number"),
+    "prospects_signed": ("prospects signed", "number"),
+    "prospects_declined": ("prospects declined", "number"),
+    "racks_installed": ("racks installed", "racks"),
+    "gpus_start": ("GPUs in service before the first period", "GPUs"),
+    "gpus_end": ("GPUs in service in the last period", "GPUs"),
+    "it_used_mw_start": ("IT power provisioned in the first period", "MW"),
+    "it_used_mw_most": ("most IT power provisioned in a period", "MW"),
+    "it_used_share_mean": ("IT power provisioned of what may be used, all periods", "share"),
+    "capital_usd": ("capital of GPUs, blocks, sites and retrofits, undiscounted", "USD"),
+    "revenue_usd": ("revenue of contracts and market, undiscounted", "USD"),
+    "energy_mwh": ("energy", "MWh"),
+    "tco2": ("emissions", "tonnes CO2"),
+    "water_m3": ("water", "m3"),
+}
+"""Meaning and unit of each key figure, in their order."""
+
 
 def kpis(extract: Extract) -> dict[str, Any]:
     """Figures that a planner asks for first; USD undiscounted unless said, GPUs at the end of a period."""

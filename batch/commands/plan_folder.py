@@ -2,7 +2,7 @@
 
 summary.json, racks.csv, ...   the plan (data.md)
 dataset.json                   what it was made for, directives included
-baseline/                      a plan to compare with, if one was asked for
+baseline/                      a plan to compare with, if there is one; with its own dataset.json where it was made for another
 """
 
 from __future__ import annotations
@@ -73,8 +73,10 @@ def _note(name: str) -> bool:
     return name.startswith(".") or name.lower().endswith(".md")
 
 
-def write_all(folder: Path, plan: Plan, dataset: Dataset, baseline: Plan | None) -> dict[str, str]:
+def write_all(folder: Path, plan: Plan, dataset: Dataset, baseline: Plan | None, baseline_dataset: Dataset | None = None) -> dict[str, str]:
     """Write plan, dataset and baseline; the folder is replaced once all of it is complete. Notes in it stay.
+
+    The dataset of the baseline is written beside it where it is another one.
 
     Returns:
         Paths by what they hold.
@@ -87,6 +89,8 @@ def write_all(folder: Path, plan: Plan, dataset: Dataset, baseline: Plan | None)
         write_dataset(dataset, staged / DATASET)
         if baseline is not None:
             write_plan(baseline, staged / BASELINE)
+            if baseline_dataset is not None and baseline_dataset.sha256 != dataset.sha256:
+                write_dataset(baseline_dataset, staged / BASELINE / DATASET)
         _keep_notes(folder, staged)
     paths = {"plan": str(folder), "dataset": str(folder / DATASET)}
     return paths | ({"baseline": str(folder / BASELINE)} if baseline is not None else {})
@@ -140,6 +144,41 @@ def baseline_of(path: Path, given: Path | None) -> Plan | None:
     Raises:
         PlanError: it has faults.
     """
+    where = baseline_path(path, given)
+    return read_plan(where) if where is not None else None
+
+
+def baseline_path(path: Path, given: Path | None) -> Path | None:
+    """Where the plan to compare with is: what is given, else the folder beside the plan; None without one."""
     if given is not None:
-        return read_plan(given)
-    return read_plan(path / BASELINE) if (path / BASELINE / SUMMARY).is_file() else None
+        return given
+    return path / BASELINE if (path / BASELINE / SUMMARY).is_file() else None
+
+
+def baseline_dataset_of(baseline: Plan | None, where: Path | None, dataset: Dataset, given: Path | None) -> Dataset | None:
+    """The dataset of a plan to compare with: the one given, else the one stored beside it, else the plan's own if it is the same.
+
+    Args:
+        baseline: the plan to compare with.
+        where: its folder or workbook.
+        dataset: of the plan that is compared.
+        given: dataset named by the user.
+
+    Returns:
+        None where it is not known, so that only figures can be compared.
+
+    Raises:
+        CommandError: a dataset is named and there is no baseline, or it is not the one that the baseline was made for.
+        DatasetError: it has faults.
+    """
+    if baseline is None or where is None:
+        if given is not None:
+            raise CommandError(
+                "--baseline-dataset: there is no plan to compare with; name it with --baseline", ExitCode.BAD_INPUT, "bad_option"
+            )
+        return None
+    if given is None and baseline.summary.dataset.sha256 == dataset.sha256:
+        return dataset
+    if given is None and not (where.is_dir() and (where / DATASET).is_file()):
+        return None
+    return dataset_of(baseline, where, given)

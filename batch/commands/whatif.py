@@ -126,7 +126,7 @@ def run(options: Options, errors: Console) -> Outcome:
         paths: dict[str, str] = {}
         if options.output is not None and answer.plan is not None:
             progress.phase("writing the plan")
-            paths = plan_folder.write_all(options.output, answer.plan, answer.dataset, plan)
+            paths = plan_folder.write_all(options.output, answer.plan, answer.dataset, plan, dataset)
     return _outcome(options, answer, paths)
 
 

@@ -10,6 +10,20 @@ from models.columns import Column
 from models.tables import COLUMNS, Row
 
 
+class ExactNumber(float):
+    """A number that a workbook stores with all its digits; its writer would keep 16."""
+
+    text: str
+
+    def __new__(cls, value: float | int) -> ExactNumber:
+        made = super().__new__(cls, value)
+        made.text = repr(value)
+        return made
+
+    def __format__(self, spec: str) -> str:
+        return self.text
+
+
 def cell_value(value: Any) -> str | int | float | None:
     """A value as one cell: enums by value, lists joined by semicolons, whole numbers as integers."""
     if isinstance(value, Enum):

@@ -21,7 +21,7 @@ from models.checks import RawDataset, RawTable
 from models.columns import Column
 from models.dataset import Dataset
 from models.faults import Fault, InputError, closest
-from models.files.cells import cell_value, columns_to_write
+from models.files.cells import ExactNumber, cell_value, columns_to_write
 from models.files.csv_folder import file_fault, fill_table
 from models.tables import COLUMNS, ROW_TYPES
 
@@ -41,13 +41,6 @@ _DAMAGED = (
 
 _ESCAPED = re.compile(r"_x(000[9AaDd])_")
 _BAD_WORKBOOK = "an Excel workbook (.xlsx)"
-
-
-class _Exact(float):
-    """A number that a workbook stores with all its digits; its writer would keep 16."""
-
-    def __format__(self, spec: str) -> str:
-        return repr(float(self))
 
 
 def parse_workbook(label: str, data: bytes) -> RawDataset | Fault:
@@ -246,4 +239,4 @@ def _put(sheet: Worksheet, row: int, column: int, value: Any, faults: list[Fault
         else:
             sheet.write_string(row, column, cell)
     elif cell is not None:
-        sheet.write_number(row, column, _Exact(cell))
+        sheet.write_number(row, column, ExactNumber(cell))

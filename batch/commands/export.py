@@ -1,0 +1,61 @@
+"""wattplan export: a plan as an Excel workbook for people."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from pathlib import Path
+
+from batch.commands import plan_folder
+from batch.commands.outcome import Outcome
+from models.plan_files import read_plan
+
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*?name=\"([^\"]*)\"")
+
+
+def run(path: Path, output: Path, dataset: Path | None, baseline: Path | None, baseline_dataset: Path | None) -> Outcome:
+    """Write the workbook.
+
+    Raises:
+        InputError: faults of plan, dataset or baseline, or a table larger than a workbook can hold.
+        CommandError: a dataset is missing or another one, or the output cannot be written.
+        StorageError: disk full, no permission.
+    """
+    check_workbook(output)
+    from batch.export import write_workbook
+
+    plan = read_plan(path)
+    problem = plan_folder.dataset_of(plan, path, dataset)
+    where = plan_folder.baseline_path(path, baseline)
+    other = read_plan(where) if where is not None else None
+    theirs = plan_folder.baseline_dataset_of(other, where, problem, baseline_dataset)
+    write_workbook(plan, problem, output, baseline=other, baseline_dataset=theirs)
+    return Outcome(f"workbook written to {output}", {"paths": {"workbook": str(output)}})
+
+
+def check_workbook(path: Path) -> None:
+    """See that a workbook can be put at ``path`` and replaces nothing but a workbook of its kind.
+
+    Raises:
+        CommandError: another ending, a folder, a file that is no workbook or holds a dataset or plan, or no permission.
+    """
+    if path.suffix.lower() != ".xlsx":
+        raise plan_folder.bad_output(path, "is not the name of a workbook", "a name that ends with .xlsx")
+    if path.is_dir():
+        raise plan_folder.bad_output(path, "is a folder", "a file such as plan.xlsx")
+    if path.exists():
+        held = _holds(path)
+        if held:
+            raise plan_folder.bad_output(path, held, "a new file, or a workbook that an export wrote")
+    plan_folder.check_writable(path)
+
+
+def _holds(path: Path) -> str:
+    """What a file holds that must not be replaced; empty for a workbook that is neither dataset nor plan."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sheets = _SHEET.findall(archive.read("xl/workbook.xml"))
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError, RuntimeError, IsADirectoryError):
+        return "is there and is not a workbook"
+    return next((f"holds a {what}" for sheet, what in ((b"dataset", "dataset"), (b"summary", "plan")) if sheet in sheets), "")
