@@ -45,6 +45,9 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "plan_table": ("GET", "/runs/{run}/plan/{table}"),
     "events": ("GET", "/runs/{run}/events"),
     "diff": ("GET", "/diffs/{before}/{after}"),
+    "explain": ("POST", "/explanations"),
+    "explanation": ("GET", "/explanations/{explanation}"),
+    "explanations": ("GET", "/explanations"),
 }
 """Method and path of each method of the client; a test compares them with the OpenAPI document."""
 
@@ -161,7 +164,7 @@ class Client:
     # runs --------------------------------------------------------------------------------------
 
     def runs(self, **filters: str) -> Iterator[dict[str, Any]]:
-        """Runs, newest first; ``state``, ``line`` and ``scenario`` choose among them."""
+        """Runs, newest first; ``state``, ``line``, ``scenario`` and ``mode`` choose among them."""
         return self._pages("runs", params=filters)
 
     def run(self, run: str, wait: float = 0.0) -> dict[str, Any]:
@@ -224,6 +227,26 @@ class Client:
     def diff(self, before: str, after: str) -> dict[str, Any]:
         """What one plan has that another had not: NPV term by term, and rows of the dataset."""
         return self._json("diff", before=before, after=after)
+
+    # explanations ------------------------------------------------------------------------------
+
+    def explain(self, kind: str, *, wait: float = 0.0, idempotency_key: str | None = None, **question: Any) -> dict[str, Any]:
+        """Ask about a plan; with ``wait`` the answer itself, if it is there within so many seconds.
+
+        Args:
+            kind: ``prices``, ``why``, ``why_not`` or ``conflict``.
+            question: ``run`` or ``line``, and what the kind asks: ``placement``, ``gpus`` ..., ``confirm``, ``changes``; ``time_limit``.
+        """
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        return self._json("explain", body={"kind": kind, **question}, headers=headers, wait=wait)
+
+    def explanation(self, explanation: str, wait: float = 0.0) -> dict[str, Any]:
+        """An explanation; with ``wait``, as soon as it has ended, but after at most so many seconds."""
+        return self._json("explanation", explanation=explanation, wait=wait)
+
+    def explanations(self, **filters: str) -> Iterator[dict[str, Any]]:
+        """Explanations, newest first, without their answers; ``run``, ``line``, ``kind`` and ``state`` choose among them."""
+        return self._pages("explanations", params=filters)
 
     # requests ----------------------------------------------------------------------------------
 

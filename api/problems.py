@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -133,7 +133,7 @@ async def on_http(request: Request, error: Exception) -> JSONResponse:
 async def on_validation(request: Request, error: Exception) -> JSONResponse:
     """Answers a request whose parameters or body do not fit their schema."""
     assert isinstance(error, RequestValidationError)
-    body = body_model(request)
+    body = body_models(request)
     items = [_item(detail, body) for detail in error.errors()]
     first = items[0].message if items else "the request does not fit its schema"
     more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
@@ -147,15 +147,20 @@ async def on_failure(request: Request, error: Exception) -> JSONResponse:
     return response_of(request, ProblemError(500, "failure", "the service failed; its log says why"))
 
 
-def body_model(request: Request) -> type[BaseModel] | None:
-    """The model of the body that the request's route takes."""
+def body_models(request: Request) -> list[type[BaseModel]]:
+    """The model of the body that the request's route takes; several, where a field of the body says which it is."""
     field = getattr(request.scope.get("route"), "body_field", None)
-    kind = getattr(getattr(field, "field_info", None), "annotation", None)
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    return list(_models_in(getattr(getattr(field, "field_info", None), "annotation", None)))
 
 
-def _item(detail: Mapping[str, Any], body: type[BaseModel] | None) -> FaultItem:
+def _item(detail: Mapping[str, Any], bodies: Sequence[type[BaseModel]]) -> FaultItem:
     where, *path = detail["loc"]
+    if where == "body" and detail["type"].startswith("union_tag"):
+        return _no_kind(detail, path, bodies)
+    body = bodies[0] if bodies else None
+    if where == "body" and len(bodies) > 1 and path and isinstance(path[0], str):  # the path begins with which one it is
+        body = next((one for one in bodies if path[0] in _tags(one)), None)
+        path = path[1:]
     if where != "body":
         name = str(path[0]) if path else str(where)
         return FaultItem(pointer="", parameter=name, message=f"{name}: {detail['msg']}", code=str(detail["type"]), value=_shown(detail))
@@ -171,6 +176,23 @@ def _item(detail: Mapping[str, Any], body: type[BaseModel] | None) -> FaultItem:
     return FaultItem(
         pointer=pointer, message=f"{'.'.join(map(str, path)) or 'body'}: {detail['msg']}", code=str(detail["type"]), value=_shown(detail)
     )
+
+
+def _no_kind(detail: Mapping[str, Any], path: Sequence[Any], bodies: Sequence[type[BaseModel]]) -> FaultItem:
+    """A body that does not say which of several it is, or says something else."""
+    name, found = detail["ctx"]["discriminator"].strip("'"), detail["ctx"].get("tag")
+    tags = [tag for one in bodies for tag in _tags(one, name)]
+    said = f"{name}: unknown {found!r}" if found is not None else f"{name}: is missing"
+    return FaultItem(
+        pointer="".join(f"/{_escaped(str(part))}" for part in [*path, name]), message=said, code=str(detail["type"]), value=found,
+        allowed=f"one of {', '.join(tags)}", suggestion=(closest(found, tags) or None) if found is not None else None,
+    )  # fmt: skip
+
+
+def _tags(model: type[BaseModel], name: str | None = None) -> list[str]:
+    """What fields that have one value only say of a model."""
+    fields = model.model_fields.items() if name is None else [(name, model.model_fields[name])]
+    return [str(tag) for _, info in fields if get_origin(info.annotation) is Literal for tag in get_args(info.annotation)]
 
 
 def _shown(detail: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import BaseModel
+
 from api import keys
 from api.events import Broadcast
 from api.keys import NewKey, Role
@@ -47,6 +49,21 @@ class Base:
     line: str | None = None
     scenario: str | None = None
     revision: int | None = None
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Who asks.
+
+    Attributes:
+        key_id: API key of the caller.
+        idempotency_key: of the request; one that comes again finds the run that it made, whatever happened to its answer.
+        request: from :func:`sha_of`.
+    """
+
+    key_id: str
+    idempotency_key: str | None
+    request: str
 
 
 @dataclass
@@ -220,44 +237,75 @@ class Service:
         Raises:
             ProblemError: it can't be asked, or too many runs wait.
         """
-        s, request = self.settings, None
-        if idempotency_key is not None:
-            request = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
-            made = self.store.runs.with_key(key_id, idempotency_key)
-            if made is not None:
-                return _of_request(made, request), False
-        if asked.time_limit > s.time_limit_most:
-            raise ProblemError(
-                422, "time_limit_too_long", f"time_limit may be at most {s.time_limit_most:g} s (found {asked.time_limit:g})"
-            )
+        by = Asking(key_id, idempotency_key, sha_of(asked))
+        made = self.made_by(by)
+        if made is not None:
+            return made, False
         base = self.base_of(asked)
-        changes, baseline = self.read(base, asked.changes), base.baseline
+        options = {"gap": asked.gap, "time_limit": asked.time_limit, "seed": asked.seed, "threads": self.settings.threads}
+        return self.enter(by, asked.mode, base, self.read(base, asked.changes), options, fresh=asked.fresh)
+
+    def made_by(self, by: Asking) -> Any | None:
+        """The run that a request has made before, if it has an idempotency key.
+
+        Raises:
+            ProblemError: 422, the key was used for another request.
+        """
+        made = None if by.idempotency_key is None else self.store.runs.with_key(by.key_id, by.idempotency_key)
+        return None if made is None else _of_request(made, by.request)
+
+    def enter(
+        self, by: Asking, mode: RunMode, base: Base, changes: Sequence[Change], options: dict[str, Any], *, fresh: bool,
+        ask: dict[str, Any] | None = None,
+    ) -> tuple[Any, bool]:  # fmt: skip
+        """Store a question as a run that waits, unless the store has its answer.
+
+        Args:
+            by: who asks.
+            options: of the run: gap, time_limit, seed, threads.
+            fresh: whether answers in the store do not count.
+            ask: what is asked, of mode explain.
+
+        Returns:
+            The run's row, and whether it is an answer from the store.
+
+        Raises:
+            ProblemError: the changes have faults, or too many runs wait.
+        """
+        s, baseline = self.settings, None if base.baseline is None else base.baseline.id
+        if options["time_limit"] > s.time_limit_most:
+            found = f"(found {options['time_limit']:g})"
+            raise ProblemError(422, "time_limit_too_long", f"time_limit may be at most {s.time_limit_most:g} s {found}")
         plain = [change.model_dump(mode="json") for change in changes]
         question = question_of(
-            mode=asked.mode, base_dataset_id=base.dataset, changes=plain, baseline_run_id=None if baseline is None else baseline.id,
-            seed=asked.seed, code_version=VERSION,
-        )  # fmt: skip
-        if not asked.fresh:
-            known = self.store.runs.answered(question, asked.gap)
+            mode=mode,
+            base_dataset_id=base.dataset,
+            changes=plain,
+            baseline_run_id=baseline,
+            seed=options["seed"],
+            code_version=VERSION,
+            ask=ask,
+        )
+        if not fresh:
+            known = self.store.runs.answered(question, options["gap"] or 0.0)
             if known is not None:
                 STORED.inc()
                 return known, True
         if self.store.runs.counts()[RunState.QUEUED] >= s.queue_most:
             raise ProblemError(429, "queue_full", f"{s.queue_most} runs wait already", headers={"Retry-After": "10"})
         applied = self.applied(base, changes)  # not before the store was asked: it takes longest
-        self.keep(applied.dataset, key_id, derived=True)
+        self.keep(applied.dataset, by.key_id, derived=True)
         run = self.store.runs.create(
-            mode=asked.mode, base_dataset_id=base.dataset, dataset_id=applied.dataset.sha256, changes=plain,
-            options={"gap": asked.gap, "time_limit": asked.time_limit, "seed": asked.seed, "threads": s.threads},
-            baseline_run_id=None if baseline is None else baseline.id, line_id=base.line, scenario_id=base.scenario, revision=base.revision,
-            question=question, code_version=VERSION, created_by=key_id,
+            mode=mode, base_dataset_id=base.dataset, dataset_id=applied.dataset.sha256, changes=plain, options=options, ask=ask,
+            baseline_run_id=baseline, line_id=base.line, scenario_id=base.scenario, revision=base.revision,
+            question=question, code_version=VERSION, created_by=by.key_id,
             answer={
                 "sentences": list(applied.sentences),
                 "warnings": [{"pointer": w.pointer, "message": w.problem, "code": w.code} for w in applied.warnings],
             },
-            idempotency_key=idempotency_key, request_sha=request,
+            idempotency_key=by.idempotency_key, request_sha=None if by.idempotency_key is None else by.request,
         )  # fmt: skip
-        return _of_request(run, request), False
+        return run if by.idempotency_key is None else _of_request(run, by.request), False
 
     def job_of(self, run: Any) -> Job:
         """The engine's job of a run."""
@@ -267,7 +315,7 @@ class Service:
         seed = options["seed"] + RETRY_SEED * run.crashes
         return Job(
             run_id=run.id, attempt=run.attempt, dataset=dataset, changes=run.changes, baseline=None if baseline is None else blobs.get(baseline),
-            start=None if run.plan_blob is None else blobs.get(run.plan_blob), mode=run.mode, gap=options["gap"],
+            start=None if run.plan_blob is None else blobs.get(run.plan_blob), mode=run.mode, ask=run.ask, gap=options["gap"] or 0.0,
             time_limit=options["time_limit"], seed=seed % 2**31, threads=options["threads"],
         )  # fmt: skip
 
@@ -278,6 +326,11 @@ class Service:
         key = keys.make()
         expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
         return key, self.store.keys.create(key.id, name, role, key.hash, expires)
+
+
+def sha_of(asked: BaseModel) -> str:
+    """What tells a request from others."""
+    return hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
 
 
 def _of_request(run: Any, request: str | None) -> Any:

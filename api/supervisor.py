@@ -8,6 +8,7 @@ stop end with it. A store that can't be written for a while delays ends, and los
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from api.store import FINAL_STATES, NO_SOLUTION, BlobError, RunMode, RunState, S
 from batch.engine import Ended, Engine, Fate, Job
 from batch.engine.job import Failure
 from models.faults import InputError
+from models.plan import StopReason
 from models.plan_files import plan_from_bytes
 
 RETRIES = 1
@@ -144,7 +146,7 @@ class Supervisor:
             page = self.store.lines.list(cursor)
             for line in page.items:
                 if line.run_id is None:
-                    for run in reversed(self.store.runs.list(states=(RunState.SUCCEEDED,), line_id=line.id).items):
+                    for run in reversed(self.store.runs.list(states=(RunState.SUCCEEDED,), modes=(RunMode.PLAN,), line_id=line.id).items):
                         self._first_plan(run)
             cursor = page.next_cursor
             if cursor is None:
@@ -310,12 +312,26 @@ class Supervisor:
     async def _done(self, run: Any, attempt: int, outcome: dict[str, Any]) -> None:
         plan = outcome.pop("plan", None)
         failure = outcome.get("failure")
-        if failure is not None and failure["kind"] not in ("infeasible", "no_plan"):
+        explains = run.mode is RunMode.EXPLAIN
+        if failure is not None and (explains or failure["kind"] not in ("infeasible", "no_plan")):
             problem = {"code": failure["kind"], "detail": failure["detail"], "errors": failure.get("faults", [])}
             await self._finish(run, attempt, RunState.FAILED, outcome, None, problem)
             return
+        if explains:
+            await self._explained(run, attempt, outcome)
+            return
         sha = await asyncio.to_thread(self.store.blobs.put, plan) if plan is not None else None
         await self._finish(run, attempt, RunState.SUCCEEDED, outcome, sha, None)
+
+    async def _explained(self, run: Any, attempt: int, outcome: dict[str, Any]) -> None:
+        """Write the end of an explanation; one that was stopped without an answer is cancelled."""
+        found = outcome.pop("explanation")
+        if found is None and outcome["stop_reason"] == StopReason.USER_STOP:
+            await self._finish(run, attempt, RunState.CANCELLED, {}, None, None)
+            return
+        text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        sha = None if found is None else await asyncio.to_thread(self.store.blobs.put, text.encode())
+        await self._finish(run, attempt, RunState.SUCCEEDED, outcome, None, None, explanation=sha)
 
     async def _finish_with_best(self, run_id: str, attempt: int, reason: str) -> None:
         """End a run with the best plan that it had told, or cancelled or without a solution if it has none."""
@@ -339,15 +355,17 @@ class Supervisor:
         return {**plan_from_bytes(self.store.blobs.get(plan)).summary.model_dump(mode="json"), "stop_reason": reason}
 
     async def _finish(
-        self, run: Any, attempt: int, state: RunState, outcome: dict[str, Any], plan: str | None, problem: dict[str, Any] | None
-    ) -> None:
+        self, run: Any, attempt: int, state: RunState, outcome: dict[str, Any], plan: str | None, problem: dict[str, Any] | None,
+        *, explanation: str | None = None,
+    ) -> None:  # fmt: skip
         """Write a run's end, once, and tell it."""
         run_id = run.id
         found = _found(state, outcome)
         answer = {**(run.answer or {}), **{name: value for name, value in outcome.items() if name not in ("failure", "dataset")}}
         event = {"status": found["solution_status"], **{name: found[name] for name in ("stop_reason", "npv_usd", "bound_usd", "gap")}}
         number = await asyncio.to_thread(
-            self.store.runs.finish, run_id, attempt, state, **found, answer=answer, problem=problem, plan_blob=plan, event=event
+            self.store.runs.finish, run_id, attempt, state, **found, answer=answer, problem=problem, plan_blob=plan,
+            answer_blob=explanation, event=event,
         )  # fmt: skip
         if number is None:
             return
@@ -390,4 +408,4 @@ def _found(state: RunState, outcome: dict[str, Any]) -> dict[str, Any]:
         return {"solution_status": summary["status"], **{name: summary[name] for name in names}}
     if outcome.get("from_checkpoint"):
         return {**nothing, "solution_status": NO_SOLUTION, "stop_reason": outcome["stop_reason"]}
-    return nothing
+    return {**nothing, "stop_reason": outcome.get("stop_reason")}  # of an explanation

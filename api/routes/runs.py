@@ -22,7 +22,7 @@ from api.schemas.base import Page
 from api.schemas.runs import RunRequest, RunView
 from api.security import Planner, Viewer
 from api.service import Service
-from api.store import FINAL_STATES, RunState
+from api.store import FINAL_STATES, RunMode, RunState
 from models.plan import PLAN_COLUMNS
 
 router = APIRouter(prefix="/runs", route_class=Route, tags=["runs"], responses=problems())
@@ -79,12 +79,15 @@ def list_runs(
     state: Annotated[RunState | None, Query(description="only runs in this state")] = None,
     line: Annotated[str | None, Query(description="only of this plan line")] = None,
     scenario: Annotated[str | None, Query(description="only of this scenario")] = None,
+    mode: Annotated[RunMode | None, Query(description="only of this mode; explanations are listed only with mode=explain")] = None,
 ) -> Page[RunView]:  # fmt: skip
-    """Runs, newest first."""
+    """Runs, newest first; explanations have a list of their own, and are here only if asked for."""
     line_id = None if line is None else service.line(line).id
+    modes = tuple(one for one in RunMode if one is not RunMode.EXPLAIN) if mode is None else (mode,)
     found = page(
-        service.store.runs.list, limit=limit, cursor=cursor, states=() if state is None else (state,), line_id=line_id, scenario_id=scenario
-    )
+        service.store.runs.list, limit=limit, cursor=cursor, states=() if state is None else (state,), modes=modes, line_id=line_id,
+        scenario_id=scenario,
+    )  # fmt: skip
     return Page(items=[run_view(row) for row in found.items], next_cursor=found.next_cursor)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from api.schemas.base import FaultView
 from api.schemas.runs import EvaluationView, RunView, SolutionView
+from api.store import RunMode
 
 
 def run_view(run: Any) -> RunView:
@@ -16,6 +17,8 @@ def run_view(run: Any) -> RunView:
         links["plan"] = f"{address}/plan"
     if run.baseline_run_id is not None:
         links["baseline"] = f"/api/v1/runs/{run.baseline_run_id}"
+    if run.mode is RunMode.EXPLAIN:
+        links["explanation"] = f"/api/v1/explanations/{run.id}"
     evaluation = answer.get("evaluation")
     return RunView(
         id=run.id, state=run.state, mode=run.mode, solution=_solution(run, answer),

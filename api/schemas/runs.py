@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from api.schemas.base import Asked, Changes, FaultView, Sha256, Told
 from api.store import RunMode, RunState
+
+_MODES = tuple(mode.value for mode in RunMode if mode is not RunMode.EXPLAIN)
+
+
+def _for_changes(mode: Any) -> Any:
+    if mode not in _MODES:
+        raise ValueError(f"must be one of {', '.join(_MODES)}; explanations are asked under /api/v1/explanations")
+    return mode
+
+
+ChangeMode = Annotated[RunMode, BeforeValidator(_for_changes), WithJsonSchema({"type": "string", "enum": list(_MODES)})]
+"""How a question about changes is answered."""
 
 
 class RunRequest(Asked):
     """A question: what do these changes do? Exactly one of dataset, line, scenario and baseline says what they are changes of."""
 
-    mode: RunMode = Field(
+    mode: ChangeMode = Field(
         default=RunMode.REPAIR,
         description="plan: a first plan of a dataset; evaluate: score and audit the baseline under the changes, no search; "
         "repair: from what the baseline decided, moves pay their price; reoptimize: from scratch",
@@ -92,7 +104,7 @@ class RunView(Told):
     scenario: str | None = None
     revision: int | None = None
     changes: Changes
-    gap: float
+    gap: float | None = Field(description="none of an explanation")
     time_limit: float
     seed: int
     attempt: int

@@ -101,8 +101,10 @@ def _unused_datasets(session: Session, before: datetime, without_runs: set[str])
 def _owned(session: Session, without_runs: set[str], without_datasets: set[str]) -> set[str]:
     """Blobs that the rows which stay name."""
     owned = {blob for id, blob in session.execute(select(Dataset.id, Dataset.blob)) if id not in without_datasets}
-    plans = session.execute(select(Run.id, Run.plan_blob).where(Run.plan_blob.is_not(None)))
-    return owned | {blob for id, blob in plans if id not in without_runs and blob is not None}
+    for id, *blobs in session.execute(select(Run.id, Run.plan_blob, Run.answer_blob)):
+        if id not in without_runs:
+            owned |= {blob for blob in blobs if blob is not None}
+    return owned
 
 
 def _delete(session: Session, runs: Sequence[str], datasets: Sequence[str]) -> None:

@@ -26,17 +26,19 @@ from models.plan import SMALLEST_GAP, SolutionStatus, StopReason
 
 
 def question_of(
-    *, mode: RunMode, base_dataset_id: str, changes: Sequence[Any], baseline_run_id: str | None, seed: int, code_version: str
-) -> str:
+    *, mode: RunMode, base_dataset_id: str, changes: Sequence[Any], baseline_run_id: str | None, seed: int, code_version: str,
+    ask: Mapping[str, Any] | None = None,
+) -> str:  # fmt: skip
     """Hash of a question: equal for questions whose answers are interchangeable, apart from their gaps.
 
     Args:
         changes: plain JSON values with all defaults filled in; the order of keys does not matter, that of changes does.
+        ask: of mode explain, likewise.
 
     Raises:
         ValueError: a value that JSON does not know.
     """
-    parts = [mode, base_dataset_id, list(changes), baseline_run_id, seed, code_version]
+    parts = [mode, base_dataset_id, list(changes), baseline_run_id, seed, code_version, *([] if ask is None else [dict(ask)])]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
 
 
@@ -56,6 +58,7 @@ class Runs:
         question: str,
         code_version: str,
         created_by: str,
+        ask: Mapping[str, Any] | None = None,
         dataset_id: str | None = None,
         baseline_run_id: str | None = None,
         line_id: str | None = None,
@@ -73,6 +76,7 @@ class Runs:
             changes: plain JSON values, in order.
             options: plain JSON values: gap, time_limit (seconds), seed, threads.
             question: from :func:`question_of`.
+            ask: of mode explain, what is asked; plain JSON values.
             dataset_id: hash of the dataset after the changes, if known.
             answer: what can be said already, such as sentences and warnings.
             idempotency_key: of the request; free for another run after 24 hours.
@@ -84,7 +88,7 @@ class Runs:
         now = self._database.now()
         row = Run(
             id=new_id("run"), state=RunState.QUEUED, mode=mode, base_dataset_id=base_dataset_id, dataset_id=dataset_id, changes=list(changes),
-            options=dict(options), baseline_run_id=baseline_run_id, line_id=line_id, scenario_id=scenario_id, revision=revision,
+            options=dict(options), ask=None if ask is None else dict(ask), baseline_run_id=baseline_run_id, line_id=line_id, scenario_id=scenario_id, revision=revision,
             question=question, code_version=code_version, attempt=0, last_event=0, created_at=now, updated_at=now,
             answer=None if answer is None else dict(answer), created_by=created_by, crashes=0, idempotency_key=idempotency_key,
             request_sha=request_sha,
@@ -122,16 +126,20 @@ class Runs:
         limit: int = LIMIT,
         *,
         states: Collection[RunState] = (),
+        modes: Collection[RunMode] = (),
         dataset_id: str | None = None,
         line_id: str | None = None,
         scenario_id: str | None = None,
+        baseline_run_id: str | None = None,
+        kind: str | None = None,
     ) -> Page[Run]:
         """Runs, newest first.
 
         Args:
-            states: only in one of these; in any, if empty.
+            states, modes: only in one of these; in any, if empty.
             dataset_id: only those of this dataset, before or after the changes.
-            line_id, scenario_id: only those of this plan line or scenario.
+            line_id, scenario_id, baseline_run_id: only those of this plan line, scenario or baseline.
+            kind: of mode explain, only what asks for this.
 
         Raises:
             ValueError: cursor or limit can't be.
@@ -139,6 +147,12 @@ class Runs:
         rows = select(Run)
         if states:
             rows = rows.where(Run.state.in_(states))
+        if modes:
+            rows = rows.where(Run.mode.in_(modes))
+        if baseline_run_id is not None:
+            rows = rows.where(Run.baseline_run_id == baseline_run_id)
+        if kind is not None:
+            rows = rows.where(Run.ask["kind"].as_string() == kind)
         if dataset_id is not None:
             rows = rows.where(or_(Run.base_dataset_id == dataset_id, Run.dataset_id == dataset_id))
         if line_id is not None:
@@ -164,12 +178,14 @@ class Runs:
 
         Args:
             question: from :func:`question_of`.
-            gap: relative gap asked; a proof that there is no plan, and an evaluation, answer for any.
+            gap: relative gap asked; a proof that there is no plan, an evaluation, and an explanation that nothing has cut short
+                answer for any.
         """
         proven = Run.solution_status == SolutionStatus.INFEASIBLE.value
         planned = and_(Run.plan_blob.is_not(None), Run.gap <= max(gap, SMALLEST_GAP))
         rows = select(Run).where(Run.question == question, Run.state == RunState.SUCCEEDED)
-        rows = rows.where(or_(proven, planned, Run.mode == RunMode.EVALUATE))
+        explained = and_(Run.answer_blob.is_not(None), Run.stop_reason.is_(None))
+        rows = rows.where(or_(proven, planned, explained, Run.mode == RunMode.EVALUATE))
         with self._database.reading() as session:
             return session.scalars(rows.order_by(Run.gap, Run.created_at.desc()).limit(1)).first()
 
@@ -261,6 +277,7 @@ class Runs:
         answer: Mapping[str, Any] | None = None,
         problem: Mapping[str, Any] | None = None,
         plan_blob: str | None = None,
+        answer_blob: str | None = None,
         event: Mapping[str, Any] | None = None,
     ) -> int | None:
         """End a run; the number of its last event, or None if it did not count: another attempt, or it had ended.
@@ -275,6 +292,7 @@ class Runs:
             answer: plain JSON values: sentences, warnings, evaluation, summary; stays as it is, if not given.
             problem: why it failed.
             plan_blob: its plan, which must be stored already.
+            answer_blob: its explanation, which must be stored already.
             event: payload of the last event, of the kind ``end``; its ``state`` is added.
 
         Raises:
@@ -284,7 +302,7 @@ class Runs:
             raise ValueError(f"a run can't end as {state}; allowed: {', '.join(sorted(FINAL_STATES))}")
         values: dict[str, Any] = {"solution_status": solution_status, "stop_reason": stop_reason}
         if state is RunState.SUCCEEDED:
-            values |= {"npv_usd": npv_usd, "bound_usd": bound_usd, "gap": gap, "plan_blob": plan_blob}
+            values |= {"npv_usd": npv_usd, "bound_usd": bound_usd, "gap": gap, "plan_blob": plan_blob, "answer_blob": answer_blob}
         given = {"dataset_id": dataset_id, "answer": _plain(answer), "problem": _plain(problem)}
         values |= {name: value for name, value in given.items() if value is not None}
         with self._database.writing() as session:

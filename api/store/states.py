@@ -8,12 +8,13 @@ from models.plan import SolutionStatus
 
 
 class RunMode(StrEnum):
-    """How a question is answered."""
+    """How a question is answered; ``explain`` answers questions about a plan, the others what changes do."""
 
     PLAN = "plan"
     EVALUATE = "evaluate"
     REPAIR = "repair"
     REOPTIMIZE = "reoptimize"
+    EXPLAIN = "explain"
 
 
 class RunState(StrEnum):

@@ -120,7 +120,8 @@ class Run(Base):
     it has succeeded. ``attempt`` counts how often it was taken up, ``crashes`` how often its process ended unexpectedly,
     ``last_event`` how many events it has. Line and scenario have no foreign key: neither is ever deleted, and a line
     itself names a run. ``idempotency_key`` and ``request_sha`` are those of the request that asked: of one caller no two
-    runs have the same key, so that a request which comes again after a crash finds its run.
+    runs have the same key, so that a request which comes again after a crash finds its run. ``ask`` is the question of
+    mode explain, which is about the plan of ``baseline_run_id``, and ``answer_blob`` its answer.
     """
 
     __tablename__ = "runs"
@@ -132,6 +133,7 @@ class Run(Base):
     dataset_id: Mapped[str | None]
     changes: Mapped[list[Any]]
     options: Mapped[dict[str, Any]]
+    ask: Mapped[dict[str, Any] | None]
     baseline_run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id"))
     line_id: Mapped[str | None]
     scenario_id: Mapped[str | None]
@@ -154,6 +156,7 @@ class Run(Base):
     answer: Mapped[dict[str, Any] | None]
     problem: Mapped[dict[str, Any] | None]
     plan_blob: Mapped[str | None]
+    answer_blob: Mapped[str | None]
     created_by: Mapped[str]
     idempotency_key: Mapped[str | None]
     request_sha: Mapped[str | None]

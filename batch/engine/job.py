@@ -18,7 +18,9 @@ Outcome = dict[str, Any]
 - ``rebuilt``, ``cells``: what the changes did to the model; ``warm``: whether the worker knew the baseline's model;
 - ``seconds``: wall-clock time by phase;
 - ``conflicts``: of an infeasible problem, the rules that can't hold together;
-- ``failure``: why there is no plan: kind (a :class:`Failure`), detail, and for faulty input its faults (pointer, message, code).
+- ``explanation``: the answer of mode explain (:func:`optimizer.explain.as_json`), None if there was none in time;
+- ``stop_reason``: of mode explain, what has cut its answer short; None if nothing has;
+- ``failure``: why there is no answer: kind (a :class:`Failure`), detail, and for faulty input its faults (pointer, message, code).
 """
 
 
@@ -30,6 +32,7 @@ class Failure(StrEnum):
     CHANGE_ERROR = "change_error"
     DATASET_ERROR = "dataset_error"
     PLAN_ERROR = "plan_error"
+    QUESTION_ERROR = "question_error"
     SOLVER_ERROR = "solver_error"
     OUT_OF_MEMORY = "out_of_memory"
     INTERNAL_ERROR = "internal_error"
@@ -42,6 +45,7 @@ class EngineMode(StrEnum):
     EVALUATE = "evaluate"
     REPAIR = "repair"
     REOPTIMIZE = "reoptimize"
+    EXPLAIN = "explain"
 
 
 class Fate(StrEnum):
@@ -63,9 +67,11 @@ class Job:
         attempt: from 1; from the second one on the solver leaves out what has crashed before.
         dataset: the base dataset (:func:`models.files.dataset_to_bytes`).
         changes: plain values, as :func:`models.changes.read_changes` takes them.
-        baseline: the plan that repair, reoptimize and evaluate start from (:func:`models.plan_files.plan_to_bytes`).
+        baseline: the plan that repair, reoptimize and evaluate start from (:func:`models.plan_files.plan_to_bytes`), and
+            the one that explain speaks of.
         start: a plan that an earlier attempt had kept, to go on from.
-        mode: plan, repair, reoptimize or evaluate.
+        mode: plan, repair, reoptimize, evaluate or explain.
+        ask: of explain, the question as plain values (:func:`optimizer.explain.question.read_question`).
         gap: relative gap at which the search ends.
         time_limit: seconds, from when a worker starts on it.
         seed: of the solver.
@@ -79,6 +85,7 @@ class Job:
     baseline: bytes | None = None
     start: bytes | None = None
     mode: str = EngineMode.REPAIR.value
+    ask: dict[str, Any] | None = None
     gap: float = 0.01
     time_limit: float = 60.0
     seed: int = 0

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from batch.engine import kept
+from batch.engine.explaining import explained
 from batch.engine.job import EngineMode, Failure, Job, Outcome
 from models.changes import Change, ChangeError, apply, read_changes
 from models.faults import DatasetError, Fault, InputError
@@ -20,18 +20,14 @@ from models.plan import Plan, StopReason, Summary
 from models.plan_files import plan_from_bytes, plan_to_bytes
 from optimizer import InfeasibleError, NoPlanError, Progress, SolverError, plan
 from optimizer.blocks.directives import DirectiveConflictError
+from optimizer.explain.placement import PlacementError
 from optimizer.highs import CAREFUL, Control
-from optimizer.whatif import Answer, Evaluation, Mode, Planner, evaluate
+from optimizer.whatif import Answer, Evaluation, Mode, evaluate
 
-KEPT = 2
-"""Models kept ready."""
-WARMING = 0.5
-"""Share of the time limit that warming up may take."""
 LEAST = 0.1
 """Seconds left to a search at least."""
 
 log = logging.getLogger(__name__)
-_planners: OrderedDict[tuple[str, str], Planner] = OrderedDict()
 
 
 def outcome_of(job: Job, stop: threading.Event, progress: Callable[[Progress], None], keep: Callable[[Plan], None]) -> Outcome:
@@ -64,20 +60,24 @@ def outcome_of(job: Job, stop: threading.Event, progress: Callable[[Progress], N
         outcome = _faulty(Failure.DATASET_ERROR, error)
     except InputError as error:
         outcome = _faulty(Failure.PLAN_ERROR, error)
+    except PlacementError as error:
+        outcome = _failed(Failure.QUESTION_ERROR, str(error))
     except SolverError as error:
-        _planners.clear()  # what is in them may be what went wrong
+        kept.forget()
         outcome = _failed(Failure.SOLVER_ERROR, str(error))
     except MemoryError:
-        _planners.clear()
+        kept.forget()
         outcome = _failed(Failure.OUT_OF_MEMORY, "the solve needs more memory than the worker has")
     except Exception as error:
-        _planners.clear()
+        kept.forget()
         log.exception("run %s, attempt %s", job.run_id, job.attempt)
         outcome = _failed(Failure.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
     return outcome
 
 
 def _solved(job: Job, control: Control, progress: Callable[[Progress], None], keep: Callable[[Plan], None]) -> Outcome:
+    if job.mode == EngineMode.EXPLAIN:
+        return explained(job, control)
     if control.stop.is_set():
         return _stopped(job)
     changes = read_changes(job.changes)
@@ -88,10 +88,10 @@ def _solved(job: Job, control: Control, progress: Callable[[Progress], None], ke
         raise InputError([Fault("baseline", "is missing", allowed="a plan to start from", code="missing_value", pointer="/baseline")])
     if job.mode == EngineMode.EVALUATE:
         return {**_answered(evaluate(dataset_from_bytes(job.dataset), changes, plan_from_bytes(job.baseline))), "warm": False}
-    planner, warm = _planner(job, job.baseline)
+    planner, warm = kept.planner_of(job, job.baseline)
     if job.mode == EngineMode.REPAIR:
         warm = warm and planner.relaxation.basis is not None
-        planner.warm(control.until(WARMING * job.time_limit))
+        kept.warmed(planner, control, job.time_limit)
     answer = planner.change(
         changes, Mode(job.mode), gap=job.gap, time_limit=max(LEAST, control.deadline - time.monotonic()),
         progress=progress, stop=control.stop, start=start, keep=keep,
@@ -116,19 +116,6 @@ def _planned(
     )  # fmt: skip
     known: Outcome = {"sentences": list(applied.sentences), "warnings": _told(applied.warnings), "dataset_sha256": applied.dataset.sha256}
     return {**known, **_with_plan(made), "seconds": made.summary.seconds.model_dump(), "warm": False}
-
-
-def _planner(job: Job, baseline: bytes) -> tuple[Planner, bool]:
-    """The planner of a dataset and its plan, and whether it was known."""
-    key = (hashlib.sha256(job.dataset).hexdigest(), hashlib.sha256(baseline).hexdigest())
-    found = _planners.get(key)
-    planner = found or Planner(dataset_from_bytes(job.dataset), plan_from_bytes(baseline), threads=job.threads, seed=job.seed)
-    planner.threads, planner.seed = job.threads, job.seed
-    _planners[key] = planner
-    _planners.move_to_end(key)
-    while len(_planners) > KEPT:
-        _planners.popitem(last=False)
-    return planner, found is not None
 
 
 def _stopped(job: Job) -> Outcome:

@@ -27,7 +27,17 @@ class PlacementKind(StrEnum):
 
 
 class PlacementError(ValueError):
-    """A placement that the dataset or the plan does not have; the message says what there is."""
+    """A placement that the dataset or the plan does not have; the message says what there is.
+
+    Args:
+        message: in words.
+        field: of a wish, which the fault is in; empty for a placement, or the whole.
+        suggestion: a close spelling that exists.
+    """
+
+    def __init__(self, message: str, field: str = "", suggestion: str = "") -> None:
+        super().__init__(message)
+        self.field, self.suggestion = field, suggestion
 
 
 @dataclass(frozen=True)
@@ -100,9 +110,8 @@ def _known(id: str, known: list[str], what: str) -> None:
     """
     if id not in known:
         near = closest(id, known)
-        raise PlacementError(
-            f"{id}: there is no such {what}" + (f"; did you mean '{near}'?" if near else f"; allowed: {', '.join(sorted(known)[:8])}")
-        )
+        meant = f"; did you mean '{near}'?" if near else f"; allowed: {', '.join(sorted(known)[:8])}"
+        raise PlacementError(f"{id}: there is no such {what}{meant}", suggestion=near)
 
 
 def size(placement: Placement, plan: Plan, inst: Instance) -> float:

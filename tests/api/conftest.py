@@ -17,6 +17,7 @@ from api.client import Client
 from api.keys import Role
 from api.service import Service
 from api.settings import Settings
+from batch.engine import local
 from tests.factories import small_dataset
 
 START = 60.0
@@ -70,7 +71,9 @@ def started(settings: Settings) -> tuple[Live, uvicorn.Server, threading.Thread]
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """The service, with a plan line that has a baseline."""
     folder: Path = tmp_path_factory.mktemp("service")
-    found, server, thread = started(Settings(folder=folder, threads=1, wait_most=60.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "PRELOAD", (*local.PRELOAD, "tests.api.slow_explanations"))
+        found, server, thread = started(Settings(folder=folder, threads=1, wait_most=60.0))
     try:
         with found.client() as client:
             found.dataset = client.add_dataset(small_dataset().to_plain())["id"]

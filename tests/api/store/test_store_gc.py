@@ -103,6 +103,19 @@ def test_plan_that_two_runs_share_stays_with_either(store: Store, new_run: NewRu
     assert store.blobs.get(store.runs.get(young).plan_blob or "") == b"plan"
 
 
+def test_answer_of_an_explanation_stays_with_it_and_its_plan(store: Store, new_run: NewRun, clock: Clock) -> None:
+    plan = ended(store, new_run(), b"plan")
+    run = new_run(mode=RunMode.EXPLAIN, ask={"kind": "prices"}, baseline_run_id=plan)
+    clock.forward(days=30)
+    store.runs.take(run.id)
+    blob = store.blobs.put(b"answer")
+    assert store.runs.finish(run.id, 1, RunState.SUCCEEDED, answer_blob=blob)
+    age_blobs(store)
+    assert collect(store, 20) == NOTHING
+    clock.forward(days=30)
+    assert collect(store, 20).blobs == 2
+
+
 def test_content_without_owner_goes_once_it_is_an_hour_old(store: Store) -> None:
     store.blobs.put(b"orphan")
     assert collect(store, 0) == NOTHING, "its row may be about to be written"

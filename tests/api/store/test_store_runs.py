@@ -292,6 +292,9 @@ def test_only_plans_proofs_and_evaluations_are_answers(store: Store, new_run: Ne
     assert answer(RunMode.PLAN, plan_blob=PLAN, gap=1e-6), "no search is asked for less than the smallest gap"
     assert answer(RunMode.REPAIR, plan_blob=None, gap=None, solution_status="infeasible")
     assert answer(RunMode.EVALUATE, plan_blob=None, gap=None)
+    assert answer(RunMode.EXPLAIN, answer_blob=PLAN)
+    assert answer(RunMode.EXPLAIN, answer_blob=PLAN, stop_reason=StopReason.TIME_LIMIT) is None, "it was cut short"
+    assert answer(RunMode.EXPLAIN) is None
 
 
 def test_failed_run_with_an_incumbent_is_no_answer(store: Store, new_run: NewRun) -> None:

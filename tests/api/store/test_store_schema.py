@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 from api.keys import Role
-from api.store import ConflictError, IdempotencyState, RunState, Store
+from api.store import ConflictError, IdempotencyState, RunMode, RunState, Store
 from api.store.database import make_engine, required
 from api.store.migrate import downgrade, upgrade
 from api.store.tables import ApiKey, Base, Dataset, UtcTime
@@ -151,12 +151,25 @@ def test_what_an_earlier_version_stored_is_there_after_an_upgrade(place: Place, 
             connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in row)})"), row)
     store = Store.open(place.url, place.folder, Clock())
     run = store.runs.get("run_1")
-    assert (run.state, run.crashes, run.idempotency_key) == (RunState.QUEUED, 0, None)
+    assert (run.state, run.crashes, run.idempotency_key, run.ask, run.answer_blob) == (RunState.QUEUED, 0, None, None, None)
+    explain = {
+        "mode": RunMode.EXPLAIN,
+        "ask": {"kind": "prices"},
+        "options": {},
+        "question": "q",
+        "code_version": "2",
+        "created_by": "anna",
+    }
+    asked = store.runs.create(base_dataset_id="d", changes=[], baseline_run_id="run_1", **explain)
+    store.runs.take(asked.id)
+    store.runs.note_event(asked.id, 1, "state", {})
+    assert [one.id for one in store.runs.list(kind="prices").items] == [asked.id]
+    assert store.runs.list(kind="why").items == []
     assert store.idempotency.begin("0a", "key", "POST", "/", "s").state is IdempotencyState.CLAIMED
     store.close()
     downgrade(engine, "0001")
     with engine.connect() as connection:
-        assert connection.scalar(text("SELECT state FROM runs")) == "queued"
+        assert connection.execute(text("SELECT id, state FROM runs")).all() == [("run_1", "queued")]
 
 
 def test_schema_of_a_later_version_is_refused(place: Place, engine: Engine) -> None:
