@@ -13,7 +13,7 @@ PLAN_OPTIONS ?=
 LOCK_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help plan test check format lock docs bench bench-full soak soak-kills soak-api clean
+.PHONY: help plan test check format lock docs bench bench-full soak soak-differential soak-kills soak-api clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -39,7 +39,7 @@ plan: $(INSTALLED) ## plan the reference dataset (DATASET=, PLAN=, GAP=, TIME_LI
 
 # Tests that start processes of their own, use all cores, or look at the clock: one after the other. All others: on all cores.
 ALONE := $(wildcard tests/api/test_*.py) tests/batch/engine tests/batch/test_cli_serve.py \
-  tests/benchmarks/test_bench.py tests/benchmarks/test_service_report.py tests/optimizer/test_large_search.py tests/optimizer/test_repair.py
+  tests/benchmarks/test_bench.py tests/benchmarks/test_service_report.py
 
 test: $(INSTALLED) ## run every test
 	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%) tests
@@ -69,7 +69,10 @@ bench: $(INSTALLED) ## measure the main goals (a quarter of an hour; leave the m
 bench-full: $(INSTALLED) ## measure everything (half a day); goes on where it stopped
 	$(RUN) -m benchmarks.bench --full
 
-soak: soak-kills soak-api ## what takes long and must lose nothing
+soak: soak-differential soak-kills soak-api ## what takes long: right answers, nothing lost
+
+soak-differential: $(INSTALLED) ## optima of 230 random datasets against SCIP's (an hour), and write benchmarks/DIFFERENTIAL.md
+	$(RUN) -m benchmarks.soak_differential
 
 soak-kills: $(INSTALLED) ## kill parts of the service 50 times (ten minutes a database) and write benchmarks/SOAK.md
 	$(RUN) -m benchmarks.soak_kills

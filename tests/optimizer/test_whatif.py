@@ -23,14 +23,16 @@ from optimizer.warm import Warm, carried, same_structure
 from optimizer.whatif import Mode, Planner
 from tests.generator import random_dataset
 
-SEEDS = (1, 2)
+SEEDS = (4, 2)
+SIZES = {4: {"sites": 4, "periods": 5, "contracts": 4}}
+"""Sizes other than the generator's own: optima of these are found quickly."""
 ONLY_NUMBERS = ("discount.rate", "energy.price", "contract.price", "supply.price", "market.price", "budget.cap")
 """Changes that never make rows or columns come or go."""
 
 
 @cache
 def dataset_of(seed: int) -> Dataset:
-    return random_dataset(seed)
+    return random_dataset(seed, **SIZES.get(seed, {}))
 
 
 @cache
@@ -109,7 +111,7 @@ def test_a_patched_matrix_equals_a_rebuilt_one(name: str) -> None:
 
 
 def test_a_carried_basis_keeps_what_has_the_same_name() -> None:
-    dataset = dataset_of(1)
+    dataset = dataset_of(4)
     old = matrix_of(dataset)
     program = Program(old, threads=1)
     program.solve(Control())
@@ -153,7 +155,7 @@ def test_one_what_if_does_not_leak_into_the_next() -> None:
     planner.warm()
     random = Random(3)
     nothing = planner.change([], gap=0)
-    for _ in range(4):
+    for _ in range(2):
         try:
             planner.change([draw(dataset, random)], gap=0)
         except (InfeasibleError, ChangeError):
@@ -164,7 +166,7 @@ def test_one_what_if_does_not_leak_into_the_next() -> None:
 
 
 def test_the_three_modes_agree_on_no_change() -> None:
-    dataset, before = dataset_of(1), baseline(1)
+    dataset, before = dataset_of(4), baseline(4)
     planner = Planner(dataset, before, threads=1)
     evaluated, repaired, again = (planner.change([], mode, gap=0) for mode in Mode)
     assert evaluated.plan is None
@@ -192,12 +194,12 @@ def test_an_evaluation_names_the_limit_that_breaks() -> None:
 
 def test_there_is_no_answer_without_a_plan() -> None:
     with pytest.raises(ValueError, match="no plan yet"):
-        Planner(dataset_of(1), threads=1).change([])
+        Planner(dataset_of(4), threads=1).change([])
 
 
 def test_planning_keeps_the_basis() -> None:
-    planner = Planner(dataset_of(1), threads=1)
+    planner = Planner(dataset_of(4), threads=1)
     made = planner.plan(gap=0)
-    assert made.summary.npv_usd == pytest.approx(baseline(1).summary.npv_usd, rel=1e-6)
+    assert made.summary.npv_usd == pytest.approx(baseline(4).summary.npv_usd, rel=1e-6)
     assert planner.relaxation.basis is not None
     assert planner.change([], gap=0).plan.summary.npv_usd == pytest.approx(made.summary.npv_usd, rel=1e-6)
