@@ -138,7 +138,7 @@ class BindingRule:
         least = steps.min(axis=1, initial=np.inf)
         return np.where(np.isfinite(least), least, 0.0)
 
-    def _peak_mw(self) -> Floats:
+    def peak_mw(self) -> Floats:
         """Planned facility peak of a rack, MW; shape (S, G)."""
         liquid = np.array([s.pue_liquid_peak for s in self.sites])[:, None]
         air = np.array([s.pue_air_peak for s in self.sites])[:, None]
@@ -147,8 +147,8 @@ class BindingRule:
         return np.asarray(rack_mw * (share * liquid + (1.0 - share) * air), dtype=np.float64)
 
     @cached_property
-    def _limited_nodes(self) -> list[tuple[Floats, list[int]]]:
-        """Limit over the horizon and sites below, for every grid node with a limit."""
+    def nodes(self) -> dict[str, tuple[Floats, list[int]]]:
+        """Limit over the horizon, MW, and indices of the sites below, for every grid node with a limit and a site."""
         parent = {row.node_id: row.parent_id for row in self.dataset.rows(tb.GridNode)}
         limits: dict[str, Floats] = {}
         for row in sorted(self.dataset.rows(tb.GridLimit), key=lambda r: self.calendar.index(r.from_period)):
@@ -160,12 +160,12 @@ class BindingRule:
                 if node in below:
                     below[node].append(i)
                 node = parent.get(node)
-        return [(limits[node], sites) for node, sites in below.items() if sites]
+        return {node: (limits[node], sites) for node, sites in below.items() if sites}
 
     def _grid(self, peak: Floats, grain: Floats) -> Bools:
         """Sites with a tight grid node above them; shape (S, T)."""
         tight = np.zeros(peak.shape, dtype=bool)
-        for limit, sites in self._limited_nodes:
+        for limit, sites in self.nodes.values():
             drawn = peak[sites].sum(axis=0)
             tight[sites] |= binding_mask(limit[None, :], drawn[None, :], grain[sites])
         return np.asarray(tight & (peak > 0), dtype=np.bool_)
@@ -181,7 +181,7 @@ class BindingRule:
             "it_power": binding_mask(use.it_limit_mw, use.it_used_mw, self._smallest(rack, hand)),
             "liquid": binding_mask(use.liquid_limit_mw, use.liquid_used_mw, self._smallest(rack * liquid, hand)),
             "air": binding_mask(use.air_limit_mw, use.air_used_mw, self._smallest(rack * (1.0 - liquid), hand)),
-            "grid": self._grid(use.facility_peak_mw, self._smallest(self._peak_mw(), hand)),
+            "grid": self._grid(use.facility_peak_mw, self._smallest(self.peak_mw(), hand)),
             "install_rate": binding_mask(rate[:, None], use.installed.sum(axis=1), 1.0),
             "water": binding_mask(water[:, None], use.water_m3, 0.0),
         }
