@@ -53,6 +53,14 @@ HEADROOM_COLUMNS: dict[str, str] = {
     "binding": "names of the limits that bind, ; between",
 }
 """Columns of :func:`headroom` with meaning and unit."""
+FLEET_COLUMNS: dict[str, str] = {
+    "period": "period",
+    "it_used_mw": "IT power provisioned at all sites, MW",
+    "stranded_mw": "IT power that no rack can use, MW",
+    "it_limit_mw": "IT power that may be used, MW",
+    "lease_usd": "leases paid in the period for the stranded power, USD",
+}
+"""Columns of :func:`fleet_power` with meaning and unit."""
 EXACT = 1e-6
 """Racks by which a rack may miss to fit: rounding of the plan's figures."""
 
@@ -87,6 +95,18 @@ def headroom(plan: Plan, dataset: Dataset) -> pd.DataFrame:
     found["lease_usd"] = stranded * _lease(dataset)[s, t]
     found["binding"] = frame["binding"]
     return found[list(HEADROOM_COLUMNS)]
+
+
+def fleet_power(sites: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """One row per period of the horizon: IT power of all sites; columns ``FLEET_COLUMNS``.
+
+    Args:
+        sites: what :func:`headroom` found.
+        dataset: of the plan.
+    """
+    columns = {"it_power_used": "it_used_mw", "stranded_mw": "stranded_mw", "it_power_limit": "it_limit_mw", "lease_usd": "lease_usd"}
+    sums = sites.groupby("period")[list(columns)].sum().rename(columns=columns)
+    return sums.reindex(dataset.calendar.labels, fill_value=0.0).rename_axis("period").reset_index()[list(FLEET_COLUMNS)]
 
 
 def _grid(rule: BindingRule, peak: Floats) -> tuple[Floats, Floats, np.ndarray]:

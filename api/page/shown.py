@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.page.frame import HEADERS, address, render
+from api.page.kept import Kept
 from api.problems import ProblemError
 from api.routes.common import TheService
 from api.service import Service
@@ -17,6 +19,8 @@ from api.store import RunState
 from models.dataset import Dataset
 from models.plan import Plan
 
+T = TypeVar("T")
+KEPT = Kept()
 CHOICES = 30
 """Plan lines and runs that can be chosen from a list."""
 
@@ -67,10 +71,19 @@ class Shown:
         """Its plan."""
         return None if self.base is None else self.service.plan_of(self.base)
 
-    @property
-    def key(self) -> str:
-        """What the shown content is known by: equal for equal plans of equal datasets."""
-        return "" if self.run is None else f"{self.run.plan_blob}:{self.run.dataset_id}"
+    def view(self, make: Callable[[Plan, Dataset], T]) -> T:
+        """What a function makes of plan and dataset; kept for the next who asks, who must not change it.
+
+        Raises:
+            ProblemError: 409, there is no plan (yet).
+        """
+        plan, dataset, run = self.plan, self.dataset, self.run
+        return KEPT.get((make.__module__, make.__qualname__, run.plan_blob if run else "", dataset.sha256), lambda: make(plan, dataset))
+
+    def base_view(self, make: Callable[[Plan, Dataset], T]) -> T | None:
+        """The same of the plan that this one is compared with; None if there is none."""
+        base = self.base
+        return None if base is None else Shown(self.service, self.line, base, chosen=False).view(make)
 
     @property
     def line_name(self) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 NONE = "–"
@@ -43,7 +44,8 @@ def number(value: float | None, digits: int = 0) -> str:
     """A number with thousands set apart."""
     if not _known(value) or value is None:
         return NONE
-    return f"{value + 0.0:,.{digits}f}".replace("-", "−")
+    text = f"{value:,.{digits}f}"
+    return text.removeprefix("-") if not text.strip("-0.,") else text.replace("-", "−")
 
 
 def some(value: float | None, digits: int = 0) -> str:
@@ -66,6 +68,12 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-FILTERS: dict[str, Callable[..., str]] = {
+def years(labels: Sequence[str]) -> list[tuple[str, int]]:
+    """Years of periods, and how many of these each has."""
+    return [(year, len(list(own))) for year, own in groupby(labels, key=lambda label: label[:4])]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
     "money": money, "signed": signed, "percent": percent, "number": number, "some": some, "words": words, "when": when, "counted": counted,
+    "years": years,
 }  # fmt: skip

@@ -59,3 +59,10 @@ for (const table of document.querySelectorAll("table[data-sorts]")) {
     });
   });
 }
+
+for (const button of document.querySelectorAll("button[data-shows]")) {
+  button.addEventListener("click", () => {
+    for (const row of document.querySelectorAll(`[data-more="${button.dataset.shows}"]`)) row.hidden = false;
+    button.parentElement.hidden = true;
+  });
+}
