@@ -28,6 +28,8 @@ GROUPS = 12
 """Groups of periods of the model in which sites are chosen from scratch."""
 FINE_GROUPS = 18
 """Groups of periods of the model in which they are improved."""
+SITES_SHARE, BETTER_SHARE = 1 / 3, 1 / 2
+"""Shares of the time left after which sites are not searched on, first and later, so that a whole plan of them can be made."""
 WHOLE = 1e-6
 """Distance from a whole number below which a value counts as one."""
 DEVEX = 1
@@ -110,19 +112,20 @@ class Station:
         if coarse is None:
             return []
         search = coarse.search
-        before, limit = search.iterations, effort * search.matrix.shape[0]
+        before, limit, hurry = search.iterations, effort * search.matrix.shape[0], self._soon(SITES_SHARE)
         if afresh:
             search.restart()
         else:
             for start in islice(search.starts(), part, None, parts):
                 search.build(start)
-                if search.iterations - before > limit or self.control.over:
+                if search.iterations - before > limit or hurry.over:
                     break
             if search.sets and limit:
+                search.control = hurry
                 search.polish()
         if not search.sets and search.contracts:
             return []
-        self._kick(search, before + limit)
+        self._kick(search, before + limit, hurry)
         return [self._choice(coarse)]
 
     def better_sites(self, known: Sets | None, effort: float) -> list[Choice]:
@@ -137,7 +140,7 @@ class Station:
         """
         fine = self._search(FINE_GROUPS)
         search = fine.search
-        before, limit = search.iterations, effort * search.matrix.shape[0]
+        before, limit, hurry = search.iterations, effort * search.matrix.shape[0], self._soon(BETTER_SHARE)
         if known is None:
             if self._chosen is None:
                 return []
@@ -147,8 +150,9 @@ class Station:
                 relieved = relieve(search.matrix, known, self.control, self.seed)
                 if relieved is None or not search.start_from(relieved):
                     return []
+            search.control = hurry
             search.polish()
-        self._kick(search, before + limit)
+        self._kick(search, before + limit, hurry)
         return [self._choice(fine)]
 
     def complete(self, choice: Choice | None = None, better_than: float = np.inf) -> Floats | None:
@@ -228,10 +232,16 @@ class Station:
         if found is not None:
             self.tell("solution", found)
 
-    def _kick(self, search: SiteSearch, limit: float) -> None:
-        """Go on until the search has made so many iterations."""
-        while search.iterations < limit and search.contracts and search.sets and not self.control.over:
+    def _soon(self, share: float) -> Control:
+        """A deadline after a share of the time left."""
+        return self.control.until(share * self.control.remaining)
+
+    def _kick(self, search: SiteSearch, limit: float, control: Control) -> None:
+        """Go on until the search has made so many iterations, or its share of the time is over; the search then has all the time again."""
+        search.control = control
+        while search.iterations < limit and search.contracts and search.sets and not control.over:
             search.kick()
+        search.control = self.control
 
     def _coarse(self) -> Coarse | None:
         """The search over sites from scratch, with its relaxation; None when that has no solution."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import time
 from functools import cache
 from pathlib import Path
 
@@ -336,6 +337,22 @@ def test_a_station_completes_a_choice_once() -> None:
     assert matrix.violation(x) <= 1e-6
     assert station.complete() is None
     assert Station(instance, matrix).complete(choice, better_than=choice.objective) is None
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_search_for_sites_leaves_time_for_a_whole_plan(later: bool, middle: Dataset) -> None:
+    """However much it may still look for, it ends after its share of the time; nothing of that deadline stays behind."""
+    instance = Instance(middle)
+    station = Station(instance, compile_matrix(formulate(instance)))
+    if later:
+        assert station.sites(0.0)
+    station.control = Control(time.monotonic() + 8.0)
+    found = station.better_sites(None, 1e9) if later else station.sites(1e9)
+    assert found
+    assert station.control.remaining > 1.0
+    station.control = Control()
+    assert station.better_sites(found[0].sets, 0.0)
+    assert station._searches[found[0].groups].search.control is station.control
 
 
 def test_workers_start_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
