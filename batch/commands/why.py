@@ -130,7 +130,8 @@ def conflict(path: Path, directives: Path | None, time_limit: float, threads: in
     found = explain_conflict(dataset, control=Control(time.monotonic() + time_limit), threads=threads or 1, seed=seed)
     if found is None:
         return Outcome("no conflict: its rules can hold together", {"conflict": None})
-    return Outcome("\n".join(found.words), {"conflict": as_json(found), "words": found.words}, ExitCode.INFEASIBLE)
+    code = ExitCode.INFEASIBLE if found.proven else ExitCode.NO_PLAN
+    return Outcome("\n".join(found.words), {"conflict": as_json(found), "words": found.words}, code)
 
 
 def _why_text(found: Why) -> str:

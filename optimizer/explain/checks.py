@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.tables import DecisionKind, Directive
+from models.tables import DecisionKind, Directive, Rule
+from optimizer.conflicts import HARD
 from optimizer.explain.answer import number
-from optimizer.explain.limits import directive_words, named
+from optimizer.explain.elastic import activity
+from optimizer.explain.limits import directive_words, named, scale_of
+from optimizer.explain.obstacles import Wish, obstacles, periods_wished
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
 
@@ -22,7 +24,7 @@ class Finding:
     """A rule that the data contradict.
 
     Attributes:
-        rule: row of directives.csv, or name of the limit.
+        rule: row of directives.csv, or kind and place of the limit.
         words: the fault with its amounts and where it stands.
         others: rows of directives.csv that it contradicts.
     """
@@ -32,29 +34,67 @@ class Finding:
     others: tuple[str, ...] = ()
 
 
-def checked(inst: Instance, matrix: Matrix, families: Iterable[str]) -> tuple[Finding, ...]:
-    """Rules that can't hold, each told once with the period in which most is missing.
-
-    Args:
-        families: constraints that are looked at.
-    """
-    least, most = _activity(matrix)
+def checked(inst: Instance, matrix: Matrix) -> tuple[Finding, ...]:
+    """Hard rules that can't hold, each told once with the period in which most is missing."""
+    least, most = activity(replace(matrix, lower=_lower(matrix)))
     worst: dict[str, tuple[float, Finding]] = {}
-    for name in families:
+    for name in HARD:
         rows, index = matrix.rows.get(name, ((), []))
         for row, key in zip(rows, index, strict=True):
             low, high = float(matrix.row_lower[row]), float(matrix.row_upper[row])
             top = min(float(most[row]), _more_than_there_is(inst, key)) if name == "directive_least" else float(most[row])
             limit = named(inst, name, key)
+            own = limit.place if name.startswith("directive") else f"{name} {limit.place}".rstrip()
             rule = directive_words(inst, limit.place, _when(limit.period)) if name.startswith("directive") else limit.words
             if np.isfinite(low) and low - top > TOLERANCE * max(1.0, abs(low)):
                 text = f"{rule}: the data allow at most {number(top)}"
-                _note(worst, limit.place or name, low - top, Finding(limit.place or name, text))
+                _note(worst, own, low - top, Finding(own, text + why_none(inst, limit.place)))
             if np.isfinite(high) and float(least[row]) - high > TOLERANCE * max(1.0, abs(high)):
-                text = f"{rule}: the data ask for at least {number(float(least[row]))}"
-                _note(worst, limit.place or name, float(least[row]) - high, Finding(limit.place or name, text))
+                text = f"{rule}: the data ask for at least {number(float(least[row]) / scale_of(name))}"
+                if name == "short_limit":
+                    text = f"{rule}: whatever is decided, {number(float(least[row]))} contract GPUs too many are short{_duty(inst, *key)}"
+                _note(worst, own, float(least[row]) - high, Finding(own, text))
+    for d in inst.dataset.rows(Directive):
+        why = "" if d.row in worst else why_none(inst, d.row)
+        if why:
+            worst[d.row] = (0.0, Finding(d.row, f"{directive_words(inst, d.row)}{why.replace(';', ':', 1)}"))
     _contradictions(inst, matrix, worst)
     return tuple(finding for _, finding in worst.values())
+
+
+def why_none(inst: Instance, row: str) -> str:
+    """What the data lack for racks or deliveries that a directive asks for, to follow its words; empty where no single limit says it."""
+    d = next(d for d in inst.dataset.rows(Directive) if d.row == row)
+    if d.decision not in (DecisionKind.IN_SERVICE, DecisionKind.INSTALLED, DecisionKind.DELIVERIES) or d.rule is Rule.MAX or d.value <= 0:
+        return ""
+    per_rack = min(r.gpus_per_rack for g, r in inst.gen_rows.items() if d.gen_id in (None, g))
+    gpus = d.value * (1 if d.decision is DecisionKind.DELIVERIES else per_rack)
+    wish = Wish(gpus, d.gen_id, d.site_id, d.contract_id, d.from_period, d.to_period)
+    if not periods_wished(wish, inst):
+        return ""
+    return "".join(f"; {o.words}" for o in obstacles(wish, inst))
+
+
+def _duty(inst: Instance, c: str, t: int) -> str:
+    """What the data lack for a hard duty, to follow its words."""
+    asked = float(inst.owed[inst.contract_at[c], t]) * (1 - inst.contract_rows[c].max_short_share)
+    label = inst.calendar.label(t)
+    wish = Wish(asked / max(inst.equivalents[c].values(), default=1.0), contract_id=c, from_period=label, to_period=label)
+    return "".join(f"; {o.words}" for o in obstacles(wish, inst))
+
+
+def _lower(matrix: Matrix) -> Floats:
+    """Lower bounds of columns, where what is short is at least what no delivery can be; shape (columns,)."""
+    lower = matrix.lower.copy()
+    rows, keys = matrix.rows.get("delivery", (np.zeros(0, dtype=np.intp), []))
+    if not len(rows):
+        return lower
+    first, index = matrix.columns["short"]
+    at = {key: first + i for i, key in enumerate(index)}
+    columns = np.array([at[key] for key in keys], dtype=np.intp)
+    _, most = activity(matrix)
+    lower[columns] = np.maximum(lower[columns], matrix.row_lower[rows] - (most[rows] - matrix.upper[columns]))
+    return lower
 
 
 def _note(worst: dict[str, tuple[float, Finding]], rule: str, missing: float, finding: Finding) -> None:
@@ -64,13 +104,6 @@ def _note(worst: dict[str, tuple[float, Finding]], rule: str, missing: float, fi
 
 def _when(period: str) -> str:
     return f" in {period}" if period else ""
-
-
-def _activity(matrix: Matrix) -> tuple[Floats, Floats]:
-    """Least and most of each row within the bounds of its columns; shape (rows,) each."""
-    a = matrix.a.tocsr()
-    up, down = a.maximum(0.0), a.minimum(0.0)
-    return up @ matrix.lower + down @ matrix.upper, up @ matrix.upper + down @ matrix.lower
 
 
 def _more_than_there_is(inst: Instance, key: tuple[str, int]) -> float:

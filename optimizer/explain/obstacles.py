@@ -161,7 +161,7 @@ def _rack_faults(wish: Wish, inst: Instance, gens: list[str], sites: list[str], 
             missing = need - float(most[t])
             first = next((t2 for t2 in range(t, inst.T) if float(most[t2]) * (1 + 1e-9) + 1e-9 >= need), None)
             later = f"; enough from {inst.calendar.label(first)} on" if first is not None else "; never enough within the horizon"
-            text = f"{noun}: {number(round(need, 3))} {unit} wanted in {inst.calendar.label(t)}, {number(round(float(most[t]), 3))} possible, {number(round(missing, 3))} more needed ({table}){later}"
+            text = f"{noun}: {number(round(need, 3))} {unit}{'s' if unit == 'rack' else ''} wanted in {inst.calendar.label(t)}, {number(round(float(most[t]), 3))} possible, {number(round(missing, 3))} more needed ({table}){later}"
             found.append(Obstacle(name, inst.calendar.label(t), need, float(most[t]), unit, table, text))
     rate = [inst.site_rows[s].install_racks_per_period for s in sites]
     if wish.site_id is not None and rate[0] is not None:

@@ -1,0 +1,90 @@
+"""The commands why, why-not and conflict: text, --json, exit codes, bad questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from batch.cli import run
+from models.files import write_dataset
+from tests.conftest import Wattplan
+from tests.factories import small_dataset
+
+HEAD = "row,rule,decision,contract_id,site_id,gen_id,from_period,to_period,value,why\n"
+TWO = HEAD + "need,min,in_service,,a,,2026-Q3,2026-Q3,5,promised\nlimit,max,in_service,,a,,2026-Q3,2026-Q3,3,the hall is let\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset whose site b has dearer energy, and its plan in ``plan``."""
+    here = tmp_path_factory.mktemp("why")
+    dataset = small_dataset(
+        sites=[{"site_id": "a"}, {"site_id": "b", "price_zone": "Q"}],
+        energy=[{"price_zone": "P"}, {"price_zone": "Q", "usd_per_mwh": 10}],
+    )
+    write_dataset(dataset, here / "data.json")
+    assert run(["plan", str(here / "data.json"), "-o", str(here / "plan"), "--gap", "0", "--threads", "1", "-q"]) == 0
+    return here
+
+
+def directives(folder: Path, text: str) -> Path:
+    path = folder / "directives.csv"
+    path.write_text(text)
+    return path
+
+
+def test_conflict_in_words(folder: Path, tmp_path: Path, wattplan: Wattplan) -> None:
+    found = wattplan("conflict", folder / "data.json", "--directives", directives(tmp_path, TWO))
+    assert found.code == 3
+    assert found.err == ""
+    assert found.out.splitlines()[1:] == [
+        "these can't hold together: directive limit (max in_service of a 3 in 2026-Q3); directive need (min in_service of a 5 in 2026-Q3)",
+        "repair: directive need (min in_service of a 5 in 2026-Q3) to ask for 2 less, 3 instead of 5",
+        "repair: directive limit (max in_service of a 3 in 2026-Q3) to allow 2 more, 5 instead of 3",
+    ]
+
+
+def test_conflict_as_json(folder: Path, tmp_path: Path, wattplan: Wattplan) -> None:
+    found = wattplan("conflict", folder / "data.json", "--directives", directives(tmp_path, TWO), "--json")
+    assert found.code == 3
+    conflict = found.document["conflict"]
+    assert [m["limit"]["place"] for m in conflict["members"]] == ["limit", "need"]
+    assert [r["ways"][0]["amount"] for r in conflict["repairs"]] == pytest.approx([2, 2])
+    assert conflict["irreducible"] is True
+    assert found.document["words"][0].endswith("leaves it at most 3")
+
+
+def test_no_conflict(folder: Path, wattplan: Wattplan) -> None:
+    found = wattplan("conflict", folder / "data.json")
+    assert (found.code, found.out) == (0, "no conflict: its rules can hold together\n")
+    assert wattplan("conflict", folder / "data.json", "--json").document == {"conflict": None}
+
+
+def test_a_conflict_not_decided_in_time_is_not_called_infeasible(folder: Path, wattplan: Wattplan) -> None:
+    found = wattplan("conflict", folder / "data.json", "--time-limit", "1e-9")
+    assert found.code == 4
+    assert found.out.startswith("whether directives, hard duties and limits can hold together")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--time-limit", "0"], "--time-limit: 0.0 cannot be"),
+        (["--threads", "0"], "--threads: 0 cannot be"),
+        (["--directives", "none.csv"], "none.csv: does not exist"),
+    ],
+)
+def test_conflict_with_options_that_cannot_be(options: list[str], said: str, folder: Path, wattplan: Wattplan) -> None:
+    found = wattplan("conflict", folder / "data.json", *options, "--json")
+    assert found.code == 2
+    assert said in found.errors[0]
+    assert found.document["error"]["exit_code"] == 2
+
+
+def test_conflict_names_a_bad_directive(folder: Path, tmp_path: Path, wattplan: Wattplan) -> None:
+    found = wattplan("conflict", folder / "data.json", "--directives", directives(tmp_path, TWO.replace(",a,", ",aa,")))
+    assert found.code == 2
+    assert "directives.csv" in found.errors[0]
+    assert "'aa'" in found.errors[0]
+    assert found.out == ""
