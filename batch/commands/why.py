@@ -157,7 +157,7 @@ def _why_not_text(found: WhyNot) -> str:
         "NPV with it, million USD", ("term", "difference"), [(NPV_TERMS[t.name], millions(t.difference, True)) for t in found.terms]
     )
     lines += listed(
-        "limits in the way (USD of NPV per unit more)", ("limit", "unit", "worth"),
-        [(p.limit.words, p.limit.unit, f"{p.npv_usd:,.2f}") for p in found.limits], left=2,
+        "limits in the way (more of each alone; USD of NPV by which one unit makes it cheaper)", ("limit", "a unit"),
+        [(relief.words, f"{relief.npv_usd:,.2f}") for relief in found.limits],
     )  # fmt: skip
     return "\n".join(lines)

@@ -128,7 +128,7 @@ class Conflict:
         if self.in_whole_numbers:
             lines.append("with parts of racks they could: it is whole racks and yes-or-no decisions that they can't")
         if self.capacity:
-            lines.append("they run into: " + "; ".join(_by_place(self.capacity)))
+            lines.append("they run into: " + "; ".join(by_place(self.capacity)))
         return lines + [f"repair: {'' if repair.whole else 'at least '}{repair.words}" for repair in self.repairs]
 
     @property
@@ -138,7 +138,7 @@ class Conflict:
         return frozenset(own).union(*(one.named for one in self.beside))
 
 
-def _by_place(limits: Iterable[Limit]) -> list[str]:
+def by_place(limits: Iterable[Limit]) -> list[str]:
     """Limits in words; of one limit in many periods the first, and how many more there are."""
     found: dict[tuple[str, str], list[Limit]] = {}
     for limit in limits:

@@ -70,6 +70,7 @@ class Ground:
         dataset: the planning problem.
         plan: its plan.
         seed: of the solver.
+        built: instance and matrix of the dataset, if they are there already.
 
     Attributes:
         instance, matrix: of the dataset.
@@ -79,6 +80,7 @@ class Ground:
     dataset: Dataset
     plan: Plan
     seed: int = 0
+    built: tuple[Instance, Matrix] | None = None
     instance: Instance = field(init=False)
     matrix: Matrix = field(init=False)
     x: Floats = field(init=False)
@@ -87,8 +89,11 @@ class Ground:
     _found: Solution | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.instance = Instance(self.dataset)
-        self.matrix = compile_matrix(formulate(self.instance))
+        if self.built is None:
+            self.instance = Instance(self.dataset)
+            self.matrix = compile_matrix(formulate(self.instance))
+        else:
+            self.instance, self.matrix = self.built
         self.x = start_vector(self.instance, self.matrix, decisions_from_plan(self.instance, self.plan.tables))
 
     @property
@@ -116,6 +121,8 @@ class Ground:
     def value_usd(self, edit: Edit) -> float:
         """What an edit is worth by the duals, discounted USD: minus the sum of dual times step, times a million.
 
+        Call :meth:`solved` with a deadline first; without it the model is solved here, however long that takes.
+
         The solver minimises minus NPV in million USD, and a dual is the slope of its objective in the limit of its row.
         """
         found = self.solved()
@@ -130,7 +137,7 @@ class Ground:
 
         The model is left as it was.
         """
-        base = self.solved()
+        base = self.solved(control)
         program = self._program
         assert program is not None
         rows, columns = _places(edit.rows), _places(edit.columns)

@@ -121,15 +121,16 @@ def why(
     """
     began = time.monotonic()
     control = control or Control()
-    ground = Ground(dataset, plan, seed)
+    planner = planner or Planner(dataset, plan, threads=threads, seed=seed)
+    ground = Ground(dataset, plan, seed, (planner.instance, planner.matrix))
     inst = ground.instance
     asked = read_placement(placement, inst) if isinstance(placement, str) else placement
     amount = size(asked, plan, inst)
     if amount <= 0:
         raise PlacementError(f"{asked.words}: the plan does not do this; ask why-not")
     sites = site_facts(inst, asked.contract_id) if asked.kind is PlacementKind.SERVE and asked.contract_id else ()
-    costs = site_costs(ground, asked.contract_id) if asked.kind is PlacementKind.SERVE and asked.contract_id else ()
-    without, said = _without(ground, asked, planner or Planner(dataset, plan, threads=threads, seed=seed), control)
+    costs = site_costs(ground, asked.contract_id, control) if asked.kind is PlacementKind.SERVE and asked.contract_id else ()
+    without, said = _without(ground, asked, planner, control)
     drivers = tuple(_drivers(ground, asked, sites, costs, without))
     return Why(asked, drivers, sites, costs, without, said, time.monotonic() - began)
 
@@ -137,7 +138,7 @@ def why(
 # what a GPU-hour costs by site -----------------------------------------------------------------
 
 
-def site_costs(ground: Ground, contract: str) -> tuple[SiteCost, ...]:
+def site_costs(ground: Ground, contract: str, control: Control | None = None) -> tuple[SiteCost, ...]:
     """What a contract GPU-hour costs at each site that can serve a contract, the cheapest first.
 
     Per contract GPU of generation g at site s, ``(1+spare)/(gpr*eq)`` racks are held. Energy and carbon are those of the
@@ -147,7 +148,7 @@ def site_costs(ground: Ground, contract: str) -> tuple[SiteCost, ...]:
     inst = ground.instance
     i = inst.contract_at[contract]
     row, weight = inst.contract_rows[contract], inst.owed[i] * inst.hours
-    scarce = _scarcity(ground)
+    scarce = _scarcity(ground, control or Control())
     table = ground.plan.deliveries
     chosen = set(table.loc[table["contract_id"] == contract, "site_id"])
     found = []
@@ -175,9 +176,9 @@ def site_costs(ground: Ground, contract: str) -> tuple[SiteCost, ...]:
     return tuple(sorted(found, key=lambda cost: cost.total_usd))
 
 
-def _scarcity(ground: Ground) -> Floats:
+def _scarcity(ground: Ground, control: Control) -> Floats:
     """USD of a period that the scarce power, cooling and grid cost which a rack uses; shape (sites, generations, T)."""
-    inst, matrix, found = ground.instance, ground.matrix, ground.solved()
+    inst, matrix, found = ground.instance, ground.matrix, ground.solved(control)
     assert found.row_dual is not None
     usd = np.zeros((len(inst.sites), len(inst.gens), inst.T))
     share = np.array([row.liquid_share for row in inst.gen_rows.values()])

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from models.changes import Change, ChangeError
 from models.changes.place import Amount, PlaceForce, PlaceMin, YesOrNo
+from models.changes.retrofit import RetrofitForce
 from models.dataset import Dataset
 from models.faults import closest
 from models.plan import NPV_TERMS, Plan
-from optimizer.explain.answer import usd
-from optimizer.explain.conflict import Conflict, explain_conflict
+from models.tables import Directive
+from optimizer.explain.answer import number, usd
+from optimizer.explain.conflict import Conflict, by_place, explain_conflict
 from optimizer.explain.difference import Delta
 from optimizer.explain.ground import Ground, within
 from optimizer.explain.obstacles import Obstacle, Wish, obstacles, periods_wished
-from optimizer.explain.placement import Placement, PlacementError, PlacementKind
-from optimizer.explain.prices import Price, all_prices
+from optimizer.explain.placement import Placement, PlacementError, PlacementKind, site_facts, size
+from optimizer.explain.relief import Relief, reliefs
 from optimizer.highs import Control, SolverError
 from optimizer.instance import Instance
 from optimizer.planner import InfeasibleError, NoPlanError
-from optimizer.whatif import Planner
+from optimizer.whatif import Answer, Planner
 
 SECONDS = 60.0
 """Time for the plan with the wish fulfilled."""
 CONFLICT_SECONDS = 60.0
 """Time for the rules that stand in the way of one that can't be."""
-LIMITS = 5
-"""Limits told."""
+RELIEF_SECONDS = 60.0
+"""Time for the limits that make a wish cost what it costs."""
 
 
 class Possible(StrEnum):
@@ -49,12 +51,14 @@ class WhyNot:
         possible: whether any plan can; ``yes`` is shown by an audited plan, ``no`` is proven.
         already: the plan at hand does it.
         obstacles: limits that the wish exceeds by itself.
-        conflict: the rules that stand in the way of a wish that passes those checks and still can't be; none otherwise.
+        conflict: of a wish that can't be: the rules and limits that stand in the way, with what would have to give.
         npv_usd: NPV of the plan found with it, USD.
         cost_usd: NPV of the plan at hand less that; negative where the plan at hand could be better.
         cost_least_usd: proven: every plan with it is worth at least so much less than the plan at hand; None if not known.
         terms: where the money goes, term by term: with it less without.
-        limits: what one unit more of the limits is worth once it is fulfilled, those at its site, for its contract and generation.
+        relaxation: what gives way most cheaply (by shares of limits) so that a wish that can't be can, or one that costs is free.
+        limits: of a wish that can be and costs something: limits that make it cost that, and how much more of each makes it free,
+            the cheapest first; empty where it is money alone, such as dearer energy.
         statement: the answer in words, with what is proven and what was found.
         seconds: wall-clock time.
     """
@@ -68,7 +72,8 @@ class WhyNot:
     cost_usd: float | None
     cost_least_usd: float | None
     terms: tuple[Delta, ...]
-    limits: tuple[Price, ...]
+    relaxation: str | None
+    limits: tuple[Relief, ...]
     statement: str
     seconds: float
 
@@ -90,19 +95,10 @@ def why_not(
     Raises:
         PlacementError: the wish names what the dataset does not have, or no decision.
     """
-    began = time.monotonic()
-    control = control or Control()
-    planner = planner or Planner(dataset, plan, threads=threads, seed=seed)
-    inst = planner.instance
-    stands: tuple[Obstacle, ...] = ()
-    if isinstance(wish, Wish):
-        check_wish(wish, inst)
-        stands = obstacles(wish, inst)
-    if stands:
-        said = "no plan can: " + "; ".join(o.words for o in stands)
-        return WhyNot(wish.words, Possible.NO, False, stands, None, None, None, None, (), (), said, time.monotonic() - began)
-    changes = forcing(wish, inst)
-    return _asked(dataset, plan, wish, changes, planner, control, threads, seed, began)
+    asking = _Asking(
+        dataset, plan, wish, planner or Planner(dataset, plan, threads=threads, seed=seed), control or Control(), threads, seed
+    )
+    return asking.answer()
 
 
 def check_wish(wish: Wish, inst: Instance) -> None:
@@ -137,106 +133,250 @@ def check_wish(wish: Wish, inst: Instance) -> None:
         raise PlacementError(f"{wish.to_period} is before {wish.from_period}", "to_period")
 
 
-def forcing(wish: Wish | Placement, inst: Instance) -> list[Change]:
-    """Changes that force a wish.
+@dataclass(frozen=True)
+class Forced:
+    """One way to force a wish.
+
+    Attributes:
+        changes: that force it.
+        words: the wish in words, with the amount and period that are asked for.
+        periods: in which it is asked for.
+    """
+
+    changes: tuple[Change, ...]
+    words: str
+    periods: tuple[int, ...]
+
+
+def forcing(wish: Wish | Placement, inst: Instance) -> list[Forced]:
+    """Ways to force a wish, the likeliest first; it can't be if none of them can.
+
+    A directive asks for something in each of its periods. Racks at a site, or a contract served from one, may be there in any
+    period: one rack, or one GPU, is asked for in each in turn.
 
     Raises:
         PlacementError: it is nothing that can be forced.
     """
+    every = tuple(range(inst.T))
     if isinstance(wish, Wish):
-        if wish.contract_id is not None:
-            return [PlaceMin(decision=Amount.DELIVERIES, contract_id=wish.contract_id, site_id=wish.site_id, gen_id=wish.gen_id, value=wish.gpus,
-                             from_period=wish.from_period, to_period=wish.to_period)]  # fmt: skip
-        per_rack = max(inst.gen_rows[g].gpus_per_rack for g in inst.gens if wish.gen_id in (None, g))
-        racks = float(math.ceil(wish.gpus / per_rack - 1e-9))
-        return [PlaceMin(decision=Amount.IN_SERVICE, site_id=wish.site_id, gen_id=wish.gen_id, value=racks, from_period=wish.from_period,
-                         to_period=wish.to_period)]  # fmt: skip
+        return [Forced((_amount_wished(wish, inst),), wish.words, tuple(periods_wished(wish, inst)))]
     if wish.kind is PlacementKind.RACKS:
-        return [PlaceMin(decision=Amount.IN_SERVICE, site_id=wish.site_id, gen_id=wish.gen_id, value=1.0,
-                         from_period=inst.calendar.label(inst.T - 1))]  # fmt: skip
+        most = inst.racks_most[inst.site_at[str(wish.site_id)], inst.gen_at[str(wish.gen_id)]]
+        times = [t for t in reversed(every) if most[t] >= 1]
+        return [
+            _at_least(
+                inst, f"{wish.words} (1 rack in {inst.calendar.label(t)})", t, Amount.IN_SERVICE, site_id=wish.site_id, gen_id=wish.gen_id
+            )
+            for t in times or [inst.T - 1]
+        ]
     if wish.kind is PlacementKind.SERVE and (wish.contract_id, wish.site_id) not in set(inst.choice_pairs):
         owed = inst.owed[inst.contract_at[str(wish.contract_id)]]
-        period = inst.calendar.label(int(owed.argmax()))
+        times = sorted((t for t in every if owed[t] >= 1), key=lambda t: -owed[t])
         return [
-            PlaceMin(
-                decision=Amount.DELIVERIES,
+            _at_least(
+                inst,
+                f"{wish.words} (1 GPU in {inst.calendar.label(t)})",
+                t,
+                Amount.DELIVERIES,
                 contract_id=wish.contract_id,
                 site_id=wish.site_id,
-                value=1.0,
-                from_period=period,
-                to_period=period,
             )
+            for t in times
         ]
     if wish.kind is PlacementKind.RETROFIT:
-        raise PlacementError(f"{wish.words}: ask with the change retrofit.force (wattplan whatif)")
-    return [PlaceForce(decision=YesOrNo(wish.kind.value), contract_id=wish.contract_id, site_id=wish.site_id, block_id=wish.block_id)]
+        row = inst.retrofit_rows[str(wish.site_id)]
+        mw = row.min_mw or min(1.0, row.max_mw)
+        return [Forced((RetrofitForce(site_id=str(wish.site_id), mw=mw),), f"{wish.words} (at least {mw:g} MW)", every)]
+    forced = PlaceForce(decision=YesOrNo(wish.kind.value), contract_id=wish.contract_id, site_id=wish.site_id, block_id=wish.block_id)
+    return [Forced((forced,), wish.words, every)]
 
 
-def _asked(
-    dataset: Dataset, plan: Plan, wish: Wish | Placement, changes: list[Change], planner: Planner, control: Control, threads: int, seed: int,
-    began: float,
-) -> WhyNot:  # fmt: skip
-    """The wish forced, and the plan repaired."""
-    z = plan.summary.npv_usd or 0.0
-    try:
-        applied = planner.change(changes, "evaluate")
-    except ChangeError as error:
-        raise PlacementError("; ".join(str(fault) for fault in error.faults)) from None
-    if applied.evaluation is not None and not applied.evaluation.violations:
-        said = "the plan does this already"
-        return WhyNot(wish.words, Possible.YES, True, (), None, z, 0.0, None, (), (), said, time.monotonic() - began)
-    try:
-        left = min(SECONDS, control.remaining)
-        if left <= 0:
-            raise NoPlanError(plan.summary)
-        gap = min(plan.summary.gap or 0.0, 0.01)
-        answer = planner.change(changes, "repair", gap=gap, time_limit=left, stop=control.stop)
-    except InfeasibleError:
-        found = explain_conflict(applied.dataset, control=within(CONFLICT_SECONDS, control), threads=threads, seed=seed)
-        words = "; ".join(found.words) if found is not None else "the relaxation has no solution"
-        return WhyNot(
-            wish.words, Possible.NO, False, (), found, None, None, None, (), (), f"no plan can: {words}", time.monotonic() - began
-        )
-    except (NoPlanError, SolverError) as error:
-        said = f"no plan that does it was found in time ({error}); that none exists is not proven"
-        return WhyNot(wish.words, Possible.UNKNOWN, False, (), None, None, None, None, (), (), said, time.monotonic() - began)
-    made = answer.plan
-    assert made is not None
-    worth, bound = made.summary.npv_usd or 0.0, made.summary.bound_usd
-    room = max(0.0, (plan.summary.bound_usd or z) - z) + (0.0 if bound is None else max(0.0, bound - worth))
-    deltas = [(n, plan.summary.npv_terms.get(n, 0.0), made.summary.npv_terms.get(n, 0.0)) for n in NPV_TERMS]
-    terms = tuple(Delta(n, a, b, b - a, abs(b - a) <= room) for n, a, b in deltas if abs(b - a) > 0.5)
-    least = None if bound is None else z - bound
-    limits = _in_the_way(wish, answer.dataset, made, seed)
-    said = (
-        f"it can be done, for {usd(z - worth)} of NPV"
-        if worth <= z
-        else f"it can be done, and the plan found is worth {usd(worth - z)} more"
-    )
-    said += f"; every plan that does it is worth at least {usd(least)} less (proven)" if least is not None and least > 0 else (
-        "; that it costs anything is not proven: the cost is within the gap"
+def _at_least(
+    inst: Instance, words: str, t: int, what: Amount, site_id: str | None, gen_id: str | None = None, contract_id: str | None = None
+) -> Forced:
+    """One rack or GPU in one period."""
+    label = inst.calendar.label(t)
+    forced = PlaceMin(
+        decision=what, contract_id=contract_id, site_id=site_id, gen_id=gen_id, value=1.0, from_period=label, to_period=label
     )  # fmt: skip
-    if limits:
-        said += f"; in the way stands above all: {limits[0].limit.words}, one {limits[0].limit.unit} more is worth {usd(limits[0].npv_usd)}"
-    return WhyNot(wish.words, Possible.YES, False, (), None, worth, z - worth, least, terms, limits, said, time.monotonic() - began)
+    return Forced((forced,), words, (t,))
 
 
-def _in_the_way(wish: Wish | Placement, dataset: Dataset, made: Plan, seed: int) -> tuple[Price, ...]:
-    """The limits of most value at the wish's site and period, for its contract and generation, once it is fulfilled."""
-    ground = Ground(dataset, made, seed)
-    inst = ground.instance
-    own = {id for id in (wish.site_id, wish.gen_id, wish.contract_id, getattr(wish, "block_id", None)) if id is not None}
-    if wish.site_id is not None:
-        node_of = [z for z in inst.grid_limits if wish.site_id in inst.sites_below[z]]
-        own |= set(node_of)
-    found: dict[tuple[str, str], Price] = {}
-    for price, _ in all_prices(ground):
-        touches = price.limit.place in own or price.limit.place.split(", ")[0] in own or price.limit.name == "capex_budget"
-        if (
-            touches
-            and not price.limit.name.startswith("directive")
-            and price.limit.name not in ("demand", "energization", "market")
-            and price.npv_usd > 0
-        ):
-            found.setdefault((price.limit.name, price.limit.place), price)
-    return tuple(found.values())[:LIMITS]
+def _amount_wished(wish: Wish, inst: Instance) -> Change:
+    """GPUs delivered or, for no contract, racks in service that hold them.
+
+    Raises:
+        PlacementError: racks of the generations in question hold different numbers of GPUs, so that no number of racks says it.
+    """
+    if wish.contract_id is not None:
+        return PlaceMin(
+            decision=Amount.DELIVERIES, contract_id=wish.contract_id, site_id=wish.site_id, gen_id=wish.gen_id, value=wish.gpus,
+            from_period=wish.from_period, to_period=wish.to_period,
+        )  # fmt: skip
+    sizes = {g: row.gpus_per_rack for g, row in inst.gen_rows.items() if wish.gen_id in (None, g)}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{g} {held:g}" for g, held in sizes.items())
+        raise PlacementError(f"{wish.words}: a generation is needed, since racks hold different numbers of GPUs ({told})")
+    racks = float(math.ceil(wish.gpus / next(iter(sizes.values())) - 1e-9))
+    return PlaceMin(decision=Amount.IN_SERVICE, site_id=wish.site_id, gen_id=wish.gen_id, value=racks,
+                    from_period=wish.from_period, to_period=wish.to_period)  # fmt: skip
+
+
+@dataclass
+class _Asking:
+    """A wish that is being answered."""
+
+    dataset: Dataset
+    plan: Plan
+    wish: Wish | Placement
+    planner: Planner
+    control: Control
+    threads: int
+    seed: int
+    began: float = field(default_factory=time.monotonic)
+
+    def answer(self) -> WhyNot:
+        """Forced, in each way that there is, and the plan repaired."""
+        inst = self.planner.instance
+        stands: tuple[Obstacle, ...] = ()
+        if isinstance(self.wish, Wish):
+            check_wish(self.wish, inst)
+            stands = obstacles(self.wish, inst)
+        elif size(self.wish, self.plan, inst) > 0:
+            return self._said(self.wish.words, Possible.YES, "the plan does this already", already=True)
+        if stands and any(o.limit in ("eligible", "delivery") for o in stands):  # no directive says it
+            return self._said(self.wish.words, Possible.NO, "no plan can: " + "; ".join(o.words for o in stands), obstacles=stands)
+        if isinstance(self.wish, Placement) and self.wish.kind is PlacementKind.SERVE:
+            fact = next(f for f in site_facts(inst, str(self.wish.contract_id)) if f.site_id == self.wish.site_id)
+            if not fact.possible:
+                return self._said(
+                    self.wish.words, Possible.NO, f"no plan can: {fact.site_id} can't serve {self.wish.contract_id}: {fact.reason}"
+                )
+        ways = forcing(self.wish, inst)
+        if stands:
+            return self._never(ways[0], self._evaluated(ways[0]).dataset, stands)
+        for forced in ways:
+            found = self._forced(forced)
+            if found is not None:
+                return found
+        return self._never(ways[0], self._evaluated(ways[0]).dataset, ())
+
+    def _evaluated(self, forced: Forced) -> Answer:
+        """The plan under the changes.
+
+        Raises:
+            PlacementError: they can't be carried out.
+        """
+        try:
+            return self.planner.change(forced.changes, "evaluate")
+        except ChangeError as error:
+            raise PlacementError("; ".join(str(fault) for fault in error.faults)) from None
+
+    def _forced(self, forced: Forced) -> WhyNot | None:
+        """One way to force the wish, and the plan repaired; None if no plan can."""
+        evaluation = self._evaluated(forced).evaluation
+        if evaluation is not None and not evaluation.violations:
+            return self._said(forced.words, Possible.YES, "the plan does this already", already=True)
+        try:
+            left = min(SECONDS, self.control.remaining)
+            if left <= 0:
+                raise NoPlanError(self.plan.summary)
+            gap = min(self.plan.summary.gap or 0.0, 0.01)
+            answer = self.planner.change(forced.changes, "repair", gap=gap, time_limit=left, stop=self.control.stop)
+        except InfeasibleError:
+            return None
+        except (NoPlanError, SolverError) as error:
+            return self._unknown(forced, str(error))
+        assert answer.plan is not None
+        return self._costs(forced, answer.dataset, answer.plan)
+
+    def _never(self, forced: Forced, dataset: Dataset, stands: tuple[Obstacle, ...]) -> WhyNot:
+        """No plan can: what stands in the way, how much of the wish could be, and what gives way most cheaply."""
+        found = explain_conflict(dataset, control=within(CONFLICT_SECONDS, self.control), threads=self.threads, seed=self.seed)
+        own = self._rows(dataset)
+        lines = [o.words for o in stands] or ([f.words for f in found.findings] if found is not None else [])
+        repairs = found.repairs if found is not None else ()
+        others = [m.words for m in (found.members if found is not None else ()) if m.limit.place not in own]
+        if others:
+            lines.append("it can't hold together with " + "; ".join(others))
+        if found is not None and found.capacity and not lines:
+            lines.append("it runs into " + "; ".join(by_place(found.capacity)))
+        for repair in repairs:
+            ways = [w for w in repair.ways if w.limit.place in own]
+            if ways and len(ways) == len(repair.ways) and isinstance(self.wish, Wish):
+                asked = max(w.amount for w in ways)
+                lines.append(f"{'' if repair.whole else 'at least '}{number(asked)} {self._unit} of it are too many")
+        rest = next((r for r in repairs if not any(w.limit.place in own for w in r.ways)), None)
+        relaxation = None if rest is None else f"{'' if rest.whole else 'at least '}{rest.words}"
+        if relaxation:
+            lines.append(f"the cheapest relaxation that makes it possible: {relaxation}")
+        said = "no plan can" + (": " + "; ".join(lines) if lines else " (proven); what stands in the way was not found in time")
+        return self._said(forced.words, Possible.NO, said, obstacles=stands, conflict=found, relaxation=relaxation)
+
+    @property
+    def _unit(self) -> str:
+        return "GPUs" if isinstance(self.wish, Wish) and self.wish.contract_id is not None else "racks"
+
+    def _rows(self, dataset: Dataset) -> set[str]:
+        """Directives that force the wish."""
+        return {d.row for d in dataset.rows(Directive)} - {d.row for d in self.dataset.rows(Directive)}
+
+    def _places(self) -> set[str]:
+        """Ids that the wish names, and the grid nodes above its site."""
+        ids = {getattr(self.wish, name, None) for name in ("site_id", "gen_id", "contract_id", "block_id")}
+        nodes = {z for z, sites in self.planner.instance.sites_below.items() if ids & set(sites)}
+        return {id for id in ids if id is not None} | nodes
+
+    def _unknown(self, forced: Forced, why: str) -> WhyNot:
+        said = f"no plan that does it was found in time ({why}); that none exists is not proven"
+        return self._said(forced.words, Possible.UNKNOWN, said)
+
+    def _costs(self, forced: Forced, dataset: Dataset, made: Plan) -> WhyNot:
+        """A plan can: what it costs, and which limits make it so."""
+        z, worth, bound = self.plan.summary.npv_usd or 0.0, made.summary.npv_usd or 0.0, made.summary.bound_usd
+        room = max(0.0, (self.plan.summary.bound_usd or z) - z) + (0.0 if bound is None else max(0.0, bound - worth))
+        deltas = [(n, self.plan.summary.npv_terms.get(n, 0.0), made.summary.npv_terms.get(n, 0.0)) for n in NPV_TERMS]
+        terms = tuple(Delta(n, a, b, b - a, abs(b - a) <= room) for n, a, b in deltas if abs(b - a) > 0.5)
+        least = None if bound is None else z - bound
+        said = (
+            f"it can be done, for {usd(z - worth)} of NPV"
+            if worth <= z
+            else f"it can be done, and the plan found is worth {usd(worth - z)} more"
+        )
+        said += f"; every plan that does it is worth at least {usd(least)} less (proven)" if least is not None and least > 0 else (
+            "; that it costs anything is not proven: the cost is within the gap"
+        )  # fmt: skip
+        limits: tuple[Relief, ...] | None = ()
+        if z - worth > room:
+            limits = self._in_the_way(forced, dataset, made)
+            said += "; which limits stand in the way was not found in time" if limits is None else self._why_it_costs(limits, terms)
+        found = self._said(forced.words, Possible.YES, said)
+        relaxation = limits[0].words if limits else None
+        return replace(
+            found, npv_usd=worth, cost_usd=z - worth, cost_least_usd=least, terms=terms, limits=limits or (), relaxation=relaxation
+        )
+
+    @staticmethod
+    def _why_it_costs(limits: tuple[Relief, ...], terms: tuple[Delta, ...]) -> str:
+        if limits:
+            return f"; in the way stands above all {limits[0].words}"
+        worst = min(terms, key=lambda t: t.difference, default=None)
+        return "; no limit alone stands in the way" + (
+            f", it is {NPV_TERMS[worst.name]} that gets worse, by {usd(-worst.difference)}" if worst else ""
+        )
+
+    def _in_the_way(self, forced: Forced, dataset: Dataset, made: Plan) -> tuple[Relief, ...] | None:
+        """Limits that make the wish cost what it costs; None if time is up."""
+        control = within(RELIEF_SECONDS, self.control)
+        before = Ground(self.dataset, self.plan, self.seed, (self.planner.instance, self.planner.matrix))
+        try:
+            return reliefs(before, Ground(dataset, made, self.seed), forced.periods, self._rows(dataset), self._places(), control)
+        except SolverError:
+            return None
+
+    def _said(
+        self, words: str, possible: Possible, said: str, *, already: bool = False, obstacles: tuple[Obstacle, ...] = (),
+        conflict: Conflict | None = None, relaxation: str | None = None,
+    ) -> WhyNot:  # fmt: skip
+        z, cost = (self.plan.summary.npv_usd, 0.0) if already else (None, None)
+        return WhyNot(words, possible, already, obstacles, conflict, z, cost, None, (), relaxation, (), said, time.monotonic() - self.began)
