@@ -15,6 +15,7 @@ from optimizer.explain.difference import Delta
 from optimizer.explain.obstacles import Obstacle
 from optimizer.explain.placement import Placement, SiteFact
 from optimizer.explain.prices import CONFIRMED, Price, Throughout
+from optimizer.explain.relief import Relief
 from optimizer.explain.why import SiteCost, Without
 from optimizer.explain.why_not import Possible
 
@@ -182,12 +183,13 @@ class WhyNotAnswer(Told):
     possible: Possible
     already: bool = Field(description="the plan does it")
     obstacles: list[Obstacle] = Field(description="limits that the wish exceeds by itself")
-    conflict: Conflict | None = Field(description="rules that stand in the way of a wish that exceeds none by itself and still can't be")
+    conflict: Conflict | None = Field(description="of a wish that can't be: the rules and limits in the way, and repairs")
     npv_usd: float | None = Field(description="NPV of the plan found with it")
     cost_usd: float | None = Field(description="NPV of the plan less that; negative where the plan could be better")
     cost_least_usd: float | None = Field(description="proven: every plan with it is worth at least so much less")
     terms: list[Delta] = Field(description="NPV term by term: with it less without")
-    limits: list[Price] = Field(description="what one unit more of the limits in the way is worth once it is fulfilled")
+    relaxation: str | None = Field(description="what gives way most cheaply so that it can be, or is free, in words")
+    limits: list[Relief] = Field(description="limits that make it cost what it costs, and how much more of each makes it free")
     statement: str = Field(description="what is proven and what was found")
     seconds: float
 

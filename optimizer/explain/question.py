@@ -79,6 +79,7 @@ def check_question(question: Question, dataset: Dataset, plan: Plan) -> None:
             raise PlacementError(f"{asked.words}: the plan does not do this; ask why_not")
     elif not (isinstance(asked, Wish) and obstacles(asked, inst)):
         try:
-            apply(dataset, forcing(asked, inst), plan)
+            for forced in forcing(asked, inst)[:1]:
+                apply(dataset, forced.changes, plan)
         except ChangeError as error:
             raise PlacementError("; ".join(str(fault) for fault in error.faults)) from None

@@ -107,27 +107,27 @@ def check_wish(wish: Wish, inst: Instance) -> None:
     Raises:
         PlacementError: an unknown id, a period that is none, fewer GPUs than 1, or nothing named.
     """
-    for id, known, what, field in (
+    for id, known, what, own in (
         (wish.contract_id, inst.contracts, "contract", "contract_id"),
         (wish.site_id, inst.sites, "site", "site_id"),
         (wish.gen_id, inst.gens, "generation", "gen_id"),
     ):
         if id is not None and id not in known:
             near = closest(id, known)
-            raise PlacementError(f"{id}: there is no such {what}" + (f"; did you mean '{near}'?" if near else ""), field, near)
+            raise PlacementError(f"{id}: there is no such {what}" + (f"; did you mean '{near}'?" if near else ""), own, near)
     if not (math.isfinite(wish.gpus) and wish.gpus >= 1):
         raise PlacementError(f"{wish.gpus:g} GPUs: allowed is 1 or more", "gpus")
     if wish.contract_id is None and wish.site_id is None and wish.gen_id is None:
         raise PlacementError("a wish needs a contract, a site or a generation")
-    for label, field in ((wish.from_period, "from_period"), (wish.to_period, "to_period")):
+    for label, own in ((wish.from_period, "from_period"), (wish.to_period, "to_period")):
         if label is not None:
             try:
                 t = inst.index(label)
             except ValueError as error:
-                raise PlacementError(f"{label} is not a period of this dataset; allowed: {error}", field) from None
+                raise PlacementError(f"{label} is not a period of this dataset; allowed: {error}", own) from None
             if not 0 <= t < inst.T:
                 raise PlacementError(
-                    f"{label} is outside the horizon; allowed: {inst.calendar.label(0)} to {inst.calendar.label(inst.T - 1)}", field
+                    f"{label} is outside the horizon; allowed: {inst.calendar.label(0)} to {inst.calendar.label(inst.T - 1)}", own
                 )
     if not periods_wished(wish, inst):
         raise PlacementError(f"{wish.to_period} is before {wish.from_period}", "to_period")
