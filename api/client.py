@@ -19,6 +19,8 @@ import pandas as pd
 PREFIX = "/api/v1"
 POLL = 20.0
 """Seconds that one request waits for the end of a run."""
+EXPORT = 300.0
+"""Seconds that a file may take to be made, beyond the timeout of other requests."""
 FINAL = ("succeeded", "failed", "cancelled")
 OPERATIONS: dict[str, tuple[str, str]] = {
     "datasets": ("GET", "/datasets"),
@@ -43,6 +45,7 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "kill": ("POST", "/runs/{run}/kill"),
     "plan": ("GET", "/runs/{run}/plan"),
     "plan_table": ("GET", "/runs/{run}/plan/{table}"),
+    "export": ("GET", "/runs/{run}/export"),
     "events": ("GET", "/runs/{run}/events"),
     "diff": ("GET", "/diffs/{before}/{after}"),
     "explain": ("POST", "/explanations"),
@@ -211,6 +214,16 @@ class Client:
         """A table of the plan of a run."""
         return pd.DataFrame(self._request("plan_table", run=run, table=table, headers={"Accept": "application/json"}).json())
 
+    def export(self, run: str, format: str, baseline: str | None = None) -> bytes:
+        """The plan of a run as a file.
+
+        Args:
+            format: ``json``, ``zip``, ``xlsx`` or ``html``.
+            baseline: id of a run to compare with; the run's own baseline, if not given.
+        """
+        params = {"format": format} if baseline is None else {"format": format, "baseline": baseline}
+        return self._request("export", run=run, params=params, patience=EXPORT).content
+
     def events(self, run: str, after: int = 0) -> Iterator[tuple[int, str, dict[str, Any]]]:
         """Number, kind and content of a run's events after one, as they come, to its end; goes on after a lost connection."""
         while True:
@@ -282,7 +295,8 @@ class Client:
 
     def _request(
         self, operation: str, *, body: Mapping[str, Any] | None = None, content: bytes | None = None,
-        headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None, wait: float = 0.0, **path: str,
+        headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None, wait: float = 0.0,
+        patience: float = 0.0, **path: str,
     ) -> httpx.Response:  # fmt: skip
         method, template = OPERATIONS[operation]
         sent = dict(headers or {})
@@ -291,7 +305,7 @@ class Client:
         given = None if body is None else {name: value for name, value in body.items() if value is not None}
         response = self._http.request(
             method, template.format(**path), json=given, content=content, headers=sent, params=dict(params or {}),
-            timeout=self.timeout + wait,
+            timeout=self.timeout + wait + patience,
         )  # fmt: skip
         if response.status_code >= 400:
             raise _error(response)

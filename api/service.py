@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from api import keys
 from api.events import Broadcast
+from api.exports import Exports
 from api.keys import NewKey, Role
 from api.metrics import STORED
 from api.problems import ProblemError, faults_problem
@@ -84,6 +85,7 @@ class Service:
         """Set up what is kept in memory."""
         self.datasets: Recent[Dataset] = Recent(DATASETS, self.store.datasets.load)
         self.plans: Recent[Plan] = Recent(PLANS, lambda sha: plan_from_bytes(self.store.blobs.get(sha)))
+        self.exports = Exports(self.settings.folder / "exports")
         self.supervisor = Supervisor(self.store, self.broadcast, self.settings, self.job_of)
 
     # datasets ----------------------------------------------------------------------------------

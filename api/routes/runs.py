@@ -23,7 +23,7 @@ from api.schemas.runs import RunRequest, RunView
 from api.security import Planner, Viewer
 from api.service import Service
 from api.store import FINAL_STATES, RunMode, RunState
-from models.plan import PLAN_COLUMNS
+from models.plan import PLAN_COLUMNS, Plan
 
 router = APIRouter(prefix="/runs", route_class=Route, tags=["runs"], responses=problems())
 WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*(\d{1,6})\s*(?:,|;|$)")
@@ -156,7 +156,11 @@ async def events(
 @router.get("/{run}/plan", responses=problems(404, 409))
 def plan(caller: Viewer, service: TheService, run: str) -> dict[str, Any]:
     """The plan: its summary and all of its tables."""
-    found = service.plan_of(service.run(run))
+    return whole_plan(service.plan_of(service.run(run)))
+
+
+def whole_plan(found: Plan) -> dict[str, Any]:
+    """A plan's summary and all of its tables, as plain values."""
     return {"summary": found.summary.model_dump(mode="json"), "tables": {name: records(found[name]) for name in PLAN_COLUMNS}}
 
 

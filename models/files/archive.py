@@ -7,11 +7,12 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from models.checks import RawDataset
 from models.dataset import Dataset
 from models.faults import Fault
+from models.files.atomic import storage
 from models.files.csv_folder import file_fault, folder_files, ignored, parse_folder
 
 LARGEST = 256 * 2**20
@@ -88,7 +89,24 @@ def archive_bytes(dataset: Dataset) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(folder_files(dataset).items()):
-            info = zipfile.ZipInfo(name, EARLIEST)
-            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(info, content)
+            archive.writestr(_member(name), content)
     return target.getvalue()
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, EARLIEST)
+    info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+    return info
+
+
+def folder_bytes(folder: Path) -> bytes:
+    """A folder, with all that is in it, as a zip file; the same files give the same bytes.
+
+    Raises:
+        StorageError: a file can't be read.
+    """
+    out = io.BytesIO()
+    with storage(folder, "read"), zipfile.ZipFile(out, "w") as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            archive.writestr(_member(path.relative_to(folder).as_posix()), path.read_bytes())
+    return out.getvalue()
