@@ -158,25 +158,33 @@ def show(plan: PlanPath, dataset: DatasetOption = None, json: Json = False) -> O
     return command.run(plan, dataset)
 
 
-@app.command()
-def report(
-    plan: PlanPath,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="HTML file.")],
-    dataset: DatasetOption = None,
-    baseline: Annotated[Path | None, typer.Option(metavar="PLAN", help="Plan to compare with (default: PLAN/baseline).")] = None,
-    json: Json = False,
-) -> Outcome:
-    """Write a plan as one HTML file with its pictures."""
-    from batch.commands import report as command
-
-    return command.run(plan, output, dataset, baseline)
-
-
 BaselineOption = Annotated[Path | None, typer.Option(metavar="PLAN", help="Plan to compare with (default: PLAN/baseline).")]
 BaselineDatasetOption = Annotated[
     Path | None,
     typer.Option(metavar="DATASET", help="Dataset of that plan (default: the one beside it, else the plan's if it is the same)."),
 ]
+
+
+@app.command()
+def report(
+    plan: PlanPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="HTML file.")],
+    dataset: DatasetOption = None,
+    baseline: BaselineOption = None,
+    baseline_dataset: BaselineDatasetOption = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What wattplan prices PLAN --json wrote: also says what a unit more of each limit is worth."),
+    ] = None,
+    json: Json = False,
+) -> Outcome:
+    """Write a plan as one HTML file with its pictures, what changed from a baseline, and prices of limits if they are given.
+
+    The report solves nothing itself; prices need a solve: wattplan prices PLAN --json > prices.json, then --prices prices.json.
+    """
+    from batch.commands import report as command
+
+    return command.run(plan, output, dataset, baseline, baseline_dataset, prices)
 
 
 @app.command()

@@ -27,9 +27,7 @@ def run(path: Path, output: Path, dataset: Path | None, baseline: Path | None, b
 
     plan = read_plan(path)
     problem = plan_folder.dataset_of(plan, path, dataset)
-    where = plan_folder.baseline_path(path, baseline)
-    other = read_plan(where) if where is not None else None
-    theirs = plan_folder.baseline_dataset_of(other, where, problem, baseline_dataset)
+    other, theirs = plan_folder.baseline_of(path, baseline, problem, baseline_dataset)
     write_workbook(plan, problem, output, baseline=other, baseline_dataset=theirs)
     return Outcome(f"workbook written to {output}", {"paths": {"workbook": str(output)}})
 

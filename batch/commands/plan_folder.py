@@ -138,47 +138,33 @@ def dataset_of(plan: Plan, path: Path, given: Path | None) -> Dataset:
     return dataset
 
 
-def baseline_of(path: Path, given: Path | None) -> Plan | None:
-    """The plan to compare with: the one given, else the one stored beside the plan, if any.
-
-    Raises:
-        PlanError: it has faults.
-    """
-    where = baseline_path(path, given)
-    return read_plan(where) if where is not None else None
-
-
-def baseline_path(path: Path, given: Path | None) -> Path | None:
-    """Where the plan to compare with is: what is given, else the folder beside the plan; None without one."""
-    if given is not None:
-        return given
-    return path / BASELINE if (path / BASELINE / SUMMARY).is_file() else None
-
-
-def baseline_dataset_of(baseline: Plan | None, where: Path | None, dataset: Dataset, given: Path | None) -> Dataset | None:
-    """The dataset of a plan to compare with: the one given, else the one stored beside it, else the plan's own if it is the same.
+def baseline_of(path: Path, given: Path | None, dataset: Dataset, given_dataset: Path | None = None) -> tuple[Plan | None, Dataset | None]:
+    """The plan to compare with, the one given, else the one stored beside the plan; and its dataset.
 
     Args:
-        baseline: the plan to compare with.
-        where: its folder or workbook.
+        path: of the plan that is compared.
+        given: the plan to compare with, if the user names one.
         dataset: of the plan that is compared.
-        given: dataset named by the user.
+        given_dataset: the dataset of the other plan, if the user names one; else the one stored beside it, else ``dataset`` if it is that.
 
     Returns:
-        None where it is not known, so that only figures can be compared.
+        Plan and dataset; None for what there is not. Where the dataset is not known, only figures can be compared.
 
     Raises:
+        PlanError, DatasetError: they have faults.
         CommandError: a dataset is named and there is no baseline, or it is not the one that the baseline was made for.
-        DatasetError: it has faults.
     """
-    if baseline is None or where is None:
-        if given is not None:
-            raise CommandError(
-                "--baseline-dataset: there is no plan to compare with; name it with --baseline", ExitCode.BAD_INPUT, "bad_option"
-            )
-        return None
-    if given is None and baseline.summary.dataset.sha256 == dataset.sha256:
-        return dataset
-    if given is None and not (where.is_dir() and (where / DATASET).is_file()):
-        return None
-    return dataset_of(baseline, where, given)
+    where = given
+    if where is None and (path / BASELINE / SUMMARY).is_file():
+        where = path / BASELINE
+    if where is None:
+        if given_dataset is not None:
+            message = "--baseline-dataset: there is no plan to compare with; name it with --baseline"
+            raise CommandError(message, ExitCode.BAD_INPUT, "bad_option")
+        return None, None
+    baseline = read_plan(where)
+    if given_dataset is None and baseline.summary.dataset.sha256 == dataset.sha256:
+        return baseline, dataset
+    if given_dataset is None and not (where.is_dir() and (where / DATASET).is_file()):
+        return baseline, None
+    return baseline, dataset_of(baseline, where, given_dataset)

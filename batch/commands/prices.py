@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +12,15 @@ from typing import TYPE_CHECKING
 from batch.commands import plan_folder
 from batch.commands.diff_text import listed, millions
 from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
+from models.faults import Fault, InputError
+from models.files.csv_folder import load_file
+from models.plan import Plan
 from models.plan_files import read_plan
 
 if TYPE_CHECKING:
     from optimizer.explain.prices import Confirmation, Price, Prices
+
+_WRITTEN = "what wattplan prices PLAN --json writes"
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,45 @@ def run(options: Options) -> Outcome:
         )
     except SolverError as error:
         raise CommandError(f"the solver failed: {error}", ExitCode.ENVIRONMENT, "solver") from error
-    return Outcome(_text(found), {"plan": str(options.plan), **as_json(found)})
+    document = {"plan": str(options.plan), "dataset": plan.summary.dataset.model_dump(), **as_json(found)}
+    return Outcome(_text(found), document)
+
+
+def read_prices(path: Path, plan: Plan) -> Prices:
+    """Prices from what the command wrote with ``--json``.
+
+    Raises:
+        InputError: the file cannot be read, holds something else, or prices of another plan.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from optimizer.explain.prices import Prices
+
+    def refused(problem: str, code: str, allowed: str = _WRITTEN, column: str = "") -> InputError:
+        return InputError([Fault(str(path), problem, code=code, allowed=allowed, column=column)])
+
+    data = load_file(path, str(path)) if path.exists() else None
+    if data is None:
+        raise refused("does not exist", "missing_file")
+    if isinstance(data, Fault):
+        raise InputError([data])
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise refused("is not JSON", "bad_json") from None
+    if not isinstance(document, dict):
+        raise refused("is not an object", "bad_prices")
+    try:
+        found = TypeAdapter(Prices).validate_python(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise refused(f"holds no prices: {str(first['msg']).lower()}", "bad_prices", column=place) from None
+    ours, theirs = plan.summary.dataset.sha256, document.get("dataset")
+    other_dataset = isinstance(theirs, dict) and theirs.get("sha256") != ours
+    if other_dataset or not math.isclose(found.plan_npv_usd, plan.summary.npv_usd or 0.0, rel_tol=1e-9, abs_tol=1e-6):
+        raise refused("holds prices of another plan", "other_plan", "prices of this plan")
+    return found
 
 
 def _text(found: Prices) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from batch.report.draw import BLUE, GREEN, INK, ORANGE, WIDTH, Picture, period_axis, quantity_axis, typed, unit
+from batch.report.draw import BLUE, FIT, GREEN, INK, ORANGE, WIDTH, Picture, period_axis, quantity_axis, typed, unit
 from models.dataset import Dataset
 from models.plan import NPV_TERMS, Plan
-from models.plan_views import Comparison
 
 TERM_COLOURS = {
     "contract_revenue": "#2b6cb0", "market_revenue": "#7fb3e0", "residual_value": "#5fc0bb", "gpu_capital": "#3a8f5c",
@@ -64,30 +63,21 @@ def cash(plan: Plan, dataset: Dataset) -> Picture:
     return alt.vconcat(bars, line.properties(width=width, height=130), spacing=14)
 
 
-def bridge(plan: Plan, comparison: Comparison | None) -> Picture:
-    """NPV term by term as a waterfall, and beside it the uplift over the baseline, if there is one."""
-    charts = [_waterfall({n: plan.summary.npv_terms.get(n, 0.0) for n in NPV_TERMS}, "NPV by term", "NPV")]
-    if comparison is not None:
-        uplift = dict(zip(comparison.terms["term"], comparison.terms["uplift_usd"], strict=True))
-        charts.append(_waterfall(uplift, "Uplift over the baseline by term", "uplift"))
-    return alt.hconcat(*charts, spacing=24)
-
-
-def _waterfall(terms: dict[str, float], title: str, total: str) -> Picture:
-    """Gains from the largest down, then costs, then what is left."""
+def bridge(plan: Plan) -> Picture:
+    """NPV term by term as a waterfall: gains from the largest down, then costs, then what is left."""
     steps, at = [], 0.0
-    for name, usd in sorted(terms.items(), key=lambda item: -item[1]):
+    for name, usd in sorted(plan.summary.npv_terms.items(), key=lambda item: -item[1]):
         if usd:
             steps.append((_words(name), at, at + usd, usd, "gain" if usd > 0 else "cost"))
             at += usd
-    steps.append((total, 0.0, at, at, "total"))
+    steps.append(("NPV", 0.0, at, at, "total"))
     size, usd_unit = unit([value for step in steps for value in step[1:3]], "USD")
     rows = [(name, a / size, b / size, change / size, kind, f"{change / size:+,.2f}") for name, a, b, change, kind in steps]
     frame = pd.DataFrame(rows, columns=["term", "from", "to", "change", "kind", "label"])
     frame["right"] = frame[["from", "to"]].max(axis=1)
     order = frame["term"].tolist()
     low, high = min(0.0, float(frame[["from", "to"]].min().min())), max(0.0, float(frame["right"].max()))
-    reach = (high - low or 1.0) * 0.13
+    reach = (high - low or 1.0) * 0.08
     x = alt.Scale(domain=[low, high + reach], nice=False)
     y = alt.Y("term:N", scale=alt.Scale(domain=order, paddingInner=0.15), title=None, axis=alt.Axis(minExtent=105, labelLimit=140))
     base = alt.Chart(typed(frame)).encode(y=y)
@@ -98,4 +88,4 @@ def _waterfall(terms: dict[str, float], title: str, total: str) -> Picture:
         tooltip=[alt.Tooltip("term:N"), alt.Tooltip("change:Q", format="+,.4f", title=usd_unit)],
     )
     figures = base.mark_text(align="left", dx=4, fontSize=10.5, color=INK).encode(x="right:Q", text="label:N")
-    return alt.layer(bars, figures).properties(width=(WIDTH - 262) / 2, height=alt.Step(BAR), title=title)
+    return alt.layer(bars, figures).properties(width=WIDTH, height=BAR * len(frame), autosize=FIT)

@@ -8,13 +8,15 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import vl_convert
 
-from batch.report import tables
+from batch.baseline import Baseline, compared
+from batch.report import changed, tables, worth
 from batch.report.cash import bridge, cash
 from batch.report.delivered import deliveries
 from batch.report.draw import Picture
@@ -28,7 +30,8 @@ from batch.report.tables import note, percent
 from models.dataset import Dataset
 from models.files.atomic import write_bytes
 from models.plan import Plan
-from models.plan_views import Comparison, Headline, check_names, compare, headline
+from models.plan_views import Headline, check_names, headline
+from optimizer.explain.prices import Prices
 
 DIGITS = 8
 """Significant digits of the figures behind the charts."""
@@ -43,7 +46,10 @@ for (const [key, spec] of Object.entries(page.charts)) {
 """
 
 
-def write_report(plan: Plan, dataset: Dataset, path: Path, *, baseline: Plan | None = None) -> None:
+def write_report(
+    plan: Plan, dataset: Dataset, path: Path, *, baseline: Plan | None = None, baseline_dataset: Dataset | None = None,
+    prices: Prices | None = None,
+) -> None:  # fmt: skip
     """Write the report of a plan.
 
     Args:
@@ -51,12 +57,16 @@ def write_report(plan: Plan, dataset: Dataset, path: Path, *, baseline: Plan | N
         dataset: the dataset that it was made for.
         path: file to write; replaced once the report is complete.
         baseline: a plan to compare with.
+        baseline_dataset: the dataset of that plan; may be left out where it is the same. If it is another and left out, moves, limits and
+            inputs are not compared.
+        prices: what limits are worth at the plan.
 
     Raises:
-        PlanError: the plan names sites, generations, contracts or periods that the dataset does not have.
+        PlanError: a plan names sites, generations, contracts or periods that its dataset does not have.
         StorageError: the file can't be written.
     """
-    write_bytes(path, report_html(plan, dataset, baseline).encode("utf-8"))
+    page = report_html(plan, dataset, baseline, baseline_dataset=baseline_dataset, prices=prices)
+    write_bytes(path, page.encode("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -113,16 +123,24 @@ class Section:
         return title + (part.html if part.chart is None else f'<div class="chart" id="{self.key}-{n}"></div>')
 
 
-def report_html(plan: Plan, dataset: Dataset, baseline: Plan | None = None) -> str:
+def report_html(
+    plan: Plan, dataset: Dataset, baseline: Plan | None = None, *, baseline_dataset: Dataset | None = None, prices: Prices | None = None
+) -> str:
     """The report as HTML that loads nothing: its content policy names the hashes of its own two scripts and forbids the rest.
 
+    Arguments are those of :func:`write_report`.
+
     Raises:
-        PlanError: the plan names sites, generations, contracts or periods that the dataset does not have.
+        PlanError: a plan names sites, generations, contracts or periods that its dataset does not have.
     """
     check_names(plan, dataset)
-    comparison = compare(plan, baseline) if baseline is not None else None
+    comparison = compared(plan, dataset, baseline, baseline_dataset)
     facts = headline(plan, dataset)
-    sections = _sections(plan, dataset, comparison, facts)
+    sections = _sections(plan, dataset, facts)
+    if comparison is not None:
+        sections.insert(0, changed_section(comparison))
+    if prices is not None:
+        sections.insert(next(n for n, section in enumerate(sections) if section.key == "binding") + 1, worth_section(prices))
     specs = {key: chart.to_dict() for section in sections for key, chart in section.charts().items()}
     scripts = [_bundle(), f"const page = {_data({'config': CHARTS, 'charts': specs})};\n{EMBED}"]
     allowed = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
@@ -140,6 +158,7 @@ def report_html(plan: Plan, dataset: Dataset, baseline: Plan | None = None) -> s
     )
 
 
+@cache
 def _bundle() -> str:
     """Vega, Vega-Lite and their embedding as one script that does not end its own element."""
     bundle: Any = vl_convert.javascript_bundle
@@ -159,7 +178,38 @@ def _rounded(value: Any) -> Any:
     return [_rounded(item) for item in value] if isinstance(value, list) else value
 
 
-def _sections(plan: Plan, dataset: Dataset, comparison: Comparison | None, facts: Headline) -> list[Section]:
+def changed_section(baseline: Baseline) -> Section:
+    """What changed from the baseline, if its dataset is known with inputs, moves and limits."""
+    parts = [
+        Part("Inputs", html=changed.inputs(baseline)),
+        Part("NPV bridge (an axis that need not begin at 0; *, pale: within solver tolerance)", changed.bridge(baseline)),
+        Part(html=changed.terms_table(baseline)),
+        Part("Key figures", html=changed.figures_table(baseline)),
+    ]
+    if baseline.difference is not None:
+        load = changed.load_by_site(baseline)
+        parts += [
+            Part("Decisions that differ", html=changed.decisions_table(baseline)),
+            Part("Racks installed or retired elsewhere or at another time", html=changed.racks_table(baseline)),
+            Part("Where contracts are served", load),
+            Part("" if load is not None else "Where contracts are served", html=changed.serving_table(baseline)),
+            Part("Limits that became tight or slack", html=changed.limits_table(baseline)),
+        ]
+    return Section("changed", "What changed", changed.summary(baseline, money), parts)
+
+
+def worth_section(prices: Prices) -> Section:
+    """What one unit more of each limit is worth."""
+    parts = [
+        Part("One MW more in every period", worth.megawatts(prices)),
+        Part("One unit more in every period", html=worth.throughout_table(prices)),
+        Part("One unit more once", html=worth.once_table(prices)),
+        Part("Prices at which declined prospects would be signed, USD per GPU-hour", html=worth.signing_table(prices)),
+    ]
+    return Section("worth", "What a unit more is worth", prices.statement, parts)
+
+
+def _sections(plan: Plan, dataset: Dataset, facts: Headline) -> list[Section]:
     heat = [
         Part("IT power", site_heatmap(plan, dataset, "it", "it_power")),
         Part("liquid cooling", site_heatmap(plan, dataset, "liquid", "liquid")),
@@ -180,7 +230,7 @@ def _sections(plan: Plan, dataset: Dataset, comparison: Comparison | None, facts
         Section("contracts", "Contracts", "Money is undiscounted; a contract is late in a period in which it gets less than it is owed.", [Part(html=tables.contracts_table(plan, dataset))]),
         Section("generations", "Racks by generation", "", [Part(chart=generations(plan, dataset))]),
         Section("build", "What is built", "", build),
-        Section("bridge", "NPV bridge", "", [Part(chart=bridge(plan, comparison))]),
+        Section("bridge", "NPV bridge", "", [Part(chart=bridge(plan)), Part(html=tables.terms_table(plan))]),
         Section("cash", "Cash", "Above: cash of each period, undiscounted, the residual value in the last. Below: its discounted sum.", [Part(chart=cash(plan, dataset))]),
         Section("energy", "Energy and carbon", _energy_in_words(facts, plan), [Part(chart=energy(plan, dataset))]),
         Section("search", "The search", "No plan can be above the bound; the plan reported is the best one known at the end.", [Part(chart=search(plan))]),
@@ -211,7 +261,7 @@ def _share(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2%}"
 
 
-def _head(plan: Plan, dataset: Dataset, comparison: Comparison | None, h: Headline) -> str:
+def _head(plan: Plan, dataset: Dataset, comparison: Baseline | None, h: Headline) -> str:
     """Key figures as cards."""
     summary = plan.summary
     audit = "not audited" if h.audit_passed is None else ("passed" if h.audit_passed else "failed")
@@ -226,7 +276,7 @@ def _head(plan: Plan, dataset: Dataset, comparison: Comparison | None, h: Headli
         ("racks installed", f"{h.racks_installed:,}", f"capital {money(h.capital_usd)}, undiscounted"),
     ]  # fmt: skip
     if comparison is not None:
-        cards.append(("uplift", money(comparison.uplift_usd), f"over the baseline of {money(comparison.baseline_npv_usd)}"))
+        cards.append(("uplift", money(comparison.npv.difference), f"over the baseline of {money(comparison.npv.before)}"))
     shown = "".join(f"<div class='card'><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>" for a, b, c in cards)
     horizon = f"{dataset.calendar.labels[0]} to {dataset.calendar.labels[-1]}, {dataset.settings.periods} period{'s' if dataset.settings.periods > 1 else ''}"
     origin = f"{summary.solver.name} {summary.solver.version}; dataset {summary.dataset.name}, SHA-256 {summary.dataset.sha256}"

@@ -120,7 +120,7 @@ def _heatmap(frame: pd.DataFrame, order: list[str], dataset: Dataset, what: str)
             "share:Q",
             scale=alt.Scale(scheme=HEAT, domain=[0, 1], clamp=True),
             legend=alt.Legend(
-                title="used of the limit (white dot: the limit binds; blank: no capacity)",
+                title="used of the limit (dot: the limit binds; blank: no capacity)",
                 format=".0%", orient="top", gradientLength=260, gradientThickness=10, titleLimit=600,
             ),
         ),

@@ -8,7 +8,7 @@ FONT = 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif'
 
 CHARTS: dict[str, Any] = {
     "font": FONT.replace('"', "'"),
-    "background": "white",
+    "background": None,
     "view": {"stroke": None},
     "title": {"fontSize": 13, "fontWeight": 600, "color": "#1a202c", "anchor": "start", "offset": 8},
     "axis": {
@@ -24,9 +24,9 @@ CHARTS: dict[str, Any] = {
 """Configuration of Vega-Lite for every chart."""
 
 STYLE = """
-:root { --ink: #1a202c; --soft: #5a6676; --line: #dde3ea; --blue: #2b6cb0; }
+:root { color-scheme: light dark; --ink: #1a202c; --soft: #5a6676; --line: #dde3ea; --rule: #eef1f4; --blue: #2b6cb0; --paper: white; }
 * { box-sizing: border-box; }
-body { margin: 0; color: var(--ink); background: white; font: 14px/1.45 FONT; }
+body { margin: 0; color: var(--ink); background: var(--paper); font: 14px/1.45 FONT; }
 main { max-width: 1240px; margin: 0 auto; padding: 24px 32px 64px; }
 h1 { font-size: 24px; margin: 0 0 12px; overflow-wrap: anywhere; }
 h2 { font-size: 18px; margin: 34px 0 10px; padding-top: 14px; border-top: 1px solid var(--line); }
@@ -43,9 +43,10 @@ h2 + .note { margin: -4px 0 10px; }
 .chart { display: block; min-height: 40px; }
 .chart svg { max-width: 100%; height: auto; }
 .scroll { overflow-x: auto; }
+.list { margin: 4px 0 0; padding-left: 20px; font-size: 13px; overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-size: 12.5px; width: 100%; }
 th { text-align: left; color: var(--soft); font-weight: 500; border-bottom: 1px solid var(--line); padding: 4px 8px; vertical-align: bottom; }
-td { border-bottom: 1px solid #eef1f4; padding: 3px 8px; vertical-align: top; overflow-wrap: break-word; }
+td { border-bottom: 1px solid var(--rule); padding: 3px 8px; vertical-align: top; overflow-wrap: break-word; }
 .n { text-align: right; font-variant-numeric: tabular-nums; }
 td.n, .k { white-space: nowrap; }
 .two { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 32px; }
@@ -57,7 +58,13 @@ td.n, .k { white-space: nowrap; }
 .panel { display: none; }
 .panel h3 { display: none; }
 TABS
+@media screen and (prefers-color-scheme: dark) {
+  :root { --ink: #e4e9f0; --soft: #9aa7b8; --line: #37414f; --rule: #262e39; --blue: #7db4ec; --paper: #14181e; }
+  .chart svg { filter: invert(0.92) hue-rotate(180deg); }
+  .tabs > input:checked + label { color: #14181e; }
+}
 @media (max-width: 900px) { .two { grid-template-columns: 1fr; } main { padding: 16px; } }
+@media screen and (max-width: 900px) { .chart { overflow-x: auto; } .chart svg { max-width: none; } }
 @media print {
   @page { size: A4 landscape; margin: 11mm; }
   body { font-size: 11px; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
@@ -74,7 +81,7 @@ TABS
   .cards { grid-template-columns: repeat(4, 1fr); gap: 6px; }
   .card { padding: 5px 8px; }
   .card b { font-size: 15px; }
-  .card small, .card span, .note { font-size: 10px; }
+  .card small, .card span, .note, .list { font-size: 10px; }
   .chart svg { max-height: 162mm; }
   .panel .chart svg, #section-map .chart svg { max-height: 102mm; }
   tbody tr:nth-child(-n+4) { break-after: avoid; }

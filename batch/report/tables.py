@@ -15,7 +15,7 @@ from models import tables as tb
 from models.binding import BINDING_NAMES
 from models.dataset import Dataset
 from models.plan import Plan
-from models.plan_views import binding_limits, contract_lateness, racks_by_year
+from models.plan_views import binding_limits, contract_lateness, npv_by_term, racks_by_year
 
 
 class Col(NamedTuple):
@@ -113,6 +113,24 @@ def binding_table(plan: Plan, dataset: Dataset) -> str:
     rows = [(site, *(when.get((site, limit), "") for limit in limits)) for site in order]
     frame = pd.DataFrame(rows, columns=["site", *limits])
     return table(frame, {"site": key("site"), **{limit: key(limit_name(limit)) for limit in limits}})
+
+
+def terms_table(plan: Plan) -> str:
+    """NPV term by term, discounted and not; terms that are 0 in both left out."""
+    frame = npv_by_term(plan)
+    frame = frame[(frame["npv_usd"] != 0) | (frame["cash_usd"] != 0)]
+    sizes = unit([*frame["npv_usd"], *frame["cash_usd"]], "USD")
+    frame = pd.concat(
+        [frame, pd.DataFrame([("NPV", "sum of the terms", frame["npv_usd"].sum(), frame["cash_usd"].sum())], columns=frame.columns)]
+    )
+    return table(
+        frame.assign(term=[name.replace("_", " ") for name in frame["term"]]),
+        {
+            "term": Col("term"), "meaning": Col("what it is"),
+            "npv_usd": number(f"discounted, {sizes[1]}", lambda value: f"{value / sizes[0]:,.3f}"),
+            "cash_usd": number(f"undiscounted, {sizes[1]}", lambda value: f"{value / sizes[0]:,.3f}"),
+        },
+    )  # fmt: skip
 
 
 def contracts_table(plan: Plan, dataset: Dataset) -> str:

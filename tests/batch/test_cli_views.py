@@ -170,7 +170,9 @@ def test_convert_does_not_replace_other_things(wattplan: Wattplan, planned: Path
 
 
 def test_stored_baseline_is_found(planned: Path, tmp_path: Path) -> None:
-    stored = plan_folder.baseline_of(planned, None)
+    dataset = read_dataset(planned / "dataset.json")
+    stored, its_dataset = plan_folder.baseline_of(planned, None, dataset)
     assert stored is not None
+    assert its_dataset is dataset
     write_plan(stored, tmp_path / "alone")
-    assert plan_folder.baseline_of(tmp_path / "alone", None) is None
+    assert plan_folder.baseline_of(tmp_path / "alone", None, dataset) == (None, None)

@@ -18,12 +18,13 @@ from batch.report import write_report
 from batch.report.draw import unit
 from batch.report.page import money, report_html
 from batch.report.site_map import HEIGHT, Projection, site_use
-from batch.report.tables import contracts_table, racks_table, sites_table
+from batch.report.tables import contracts_table, racks_table, sites_table, terms_table
 from models import tables as tb
 from models.dataset import Dataset
-from models.plan import Plan
+from models.plan import NPV_TERMS, Plan
 from models.template import template_dataset
 from optimizer import plan
+from optimizer.explain.prices import Prices, Throughout
 from optimizer.spreadsheet import spreadsheet_plan
 from tests.factories import small_dataset
 
@@ -90,8 +91,15 @@ def test_a_baseline_adds_the_uplift_by_term() -> None:
     assert baseline.summary.npv_usd is not None
     page = report_html(best, dataset, baseline)
     assert money(best.summary.npv_usd - baseline.summary.npv_usd) in page
-    assert len(specs(page)["bridge-0"]["hconcat"]) == 2
-    assert len(specs(report_html(best, dataset))["bridge-0"]["hconcat"]) == 1
+    assert tuple(re.findall(r"<h2>(.*?)</h2>", without_bundle(page))) == ("What changed", *SECTIONS)
+
+
+def test_npv_by_term_stands_below_its_picture() -> None:
+    best, _ = planned()
+    rows = cells(terms_table(best))
+    known = [name for name, usd in best.summary.npv_terms.items() if usd]
+    assert [row[0] for row in rows[1:-1]] == [name.replace("_", " ") for name in NPV_TERMS if name in known]
+    assert rows[-1][2] == f"{(best.summary.npv_usd or 0) / 1e6:,.3f}"
 
 
 def test_names_stay_text() -> None:
@@ -201,10 +209,12 @@ def opened(path: Path) -> tuple[str, list[str]]:
 def test_a_browser_draws_every_picture_and_complains_of_nothing(tmp_path: Path) -> None:
     best, dataset = planned()
     path = tmp_path / "report.html"
-    write_report(best, dataset, path, baseline=spreadsheet_plan(dataset))
+    worth = Prices(1.0, 1.0, (), (Throughout("it_power", "prairie-1", "MW", 4, 3e6),), (), "a price")
+    write_report(best, dataset, path, baseline=spreadsheet_plan(dataset), prices=worth)
     page, console = opened(path)
     drawn = re.findall(r'class="chart[^"]*drawn[^"]*" id="([\w-]+)"', page)
     assert sorted(drawn) == sorted(specs(path.read_text(encoding="utf-8")))
+    assert {"changed-1", "worth-0"} < set(drawn)
     assert page.count("<svg") >= len(drawn)
     assert "can't be drawn:" not in page
     assert console == []
