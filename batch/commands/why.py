@@ -96,7 +96,17 @@ def why_not(options: Options, wished: Wished) -> Outcome:
     from optimizer.instance import Instance
 
     if (wished.placement is None) == (wished.gpus is None):
-        raise bad_option("--gpus", wished.gpus, "a number of GPUs, or a placement in its stead: one of the two")
+        raise CommandError("needs either a placement or --gpus, one of the two", ExitCode.BAD_INPUT, "bad_option")
+    own = {
+        "--gen": wished.gen,
+        "--site": wished.site,
+        "--contract": wished.contract,
+        "--from": wished.from_period,
+        "--to": wished.to_period,
+    }
+    for option, value in own.items():
+        if wished.placement is not None and value is not None:
+            raise bad_option(option, value, "nothing beside a placement; it goes with --gpus")
     plan, dataset = _read(options)
     try:
         wish: Wish | Placement

@@ -128,8 +128,8 @@ def size(placement: Placement, plan: Plan, inst: Instance) -> float:
     return float(len(taken))
 
 
-def forbidding(placement: Placement, inst: Instance) -> list[Change]:
-    """Changes that rule a placement out."""
+def forbidding(placement: Placement, inst: Instance, plan: Plan) -> list[Change]:
+    """Changes that rule a placement out; of racks where a fleet stands, the new ones that the plan installs, if there are any."""
     if placement.kind is PlacementKind.SERVE:
         assert placement.contract_id is not None
         choice = (placement.contract_id, placement.site_id) in set(inst.choice_pairs)
@@ -137,7 +137,9 @@ def forbidding(placement: Placement, inst: Instance) -> list[Change]:
         return [PlaceForbid(decision=kind, contract_id=placement.contract_id, site_id=placement.site_id)]
     if placement.kind is PlacementKind.RACKS:
         fleet = inst.fleet[inst.site_at[str(placement.site_id)], inst.gen_at[str(placement.gen_id)]]
-        kind = DecisionKind.INSTALLED if fleet > 0 else DecisionKind.IN_SERVICE
+        mine = (plan.racks["gen_id"] == placement.gen_id) & (plan.racks["site_id"] == placement.site_id)
+        new = fleet > 0 and float(plan.racks.loc[mine, "installed"].sum()) > 0
+        kind = DecisionKind.INSTALLED if new else DecisionKind.IN_SERVICE
         return [PlaceForbid(decision=kind, site_id=placement.site_id, gen_id=placement.gen_id)]
     return [
         PlaceForbid(

@@ -129,10 +129,22 @@ def why(
     if amount <= 0:
         raise PlacementError(f"{asked.words}: the plan does not do this; ask why-not")
     sites = site_facts(inst, asked.contract_id) if asked.kind is PlacementKind.SERVE and asked.contract_id else ()
-    costs = site_costs(ground, asked.contract_id, control) if asked.kind is PlacementKind.SERVE and asked.contract_id else ()
+    costs = _costs(ground, asked, control)
     without, said = _without(ground, asked, planner, control)
     drivers = tuple(_drivers(ground, asked, sites, costs, without))
     return Why(asked, drivers, sites, costs, without, said, time.monotonic() - began)
+
+
+def _costs(ground: Ground, asked: Placement, control: Control) -> tuple[SiteCost, ...]:
+    """What a GPU-hour costs by site; nothing for what is no serving, or if time is up."""
+    if asked.kind is not PlacementKind.SERVE or not asked.contract_id:
+        return ()
+    try:
+        return site_costs(ground, asked.contract_id, control)
+    except SolverError:
+        if not control.over:
+            raise
+        return ()
 
 
 # what a GPU-hour costs by site -----------------------------------------------------------------
@@ -209,7 +221,7 @@ def _without(ground: Ground, asked: Placement, planner: Planner, control: Contro
         if left <= 0:
             raise NoPlanError(plan.summary)
         gap = min(plan.summary.gap or 0.0, 0.01)
-        answer = planner.change(forbidding(asked, ground.instance), "repair", gap=gap, time_limit=left, stop=control.stop)
+        answer = planner.change(forbidding(asked, ground.instance, plan), "repair", gap=gap, time_limit=left, stop=control.stop)
     except InfeasibleError as error:
         return None, "no plan can do without it: " + "; ".join(error.conflicts)
     except (NoPlanError, SolverError) as error:
@@ -277,4 +289,6 @@ def _drivers(
         if asked.kind is PlacementKind.SERVE:
             lines.append("the next best place: " + (", ".join(f"{m.site_id} (+{number(round(m.mw_difference, 2))} MW)" for m in gone[:TOLD])
                          if gone else "none; what it delivers there falls away"))  # fmt: skip
+        if asked.kind is PlacementKind.RACKS:
+            lines.append(f"the next best place: {', '.join(without.instead_racks) or 'none; the racks are left out'}")
     return lines

@@ -88,3 +88,60 @@ def test_conflict_names_a_bad_directive(folder: Path, tmp_path: Path, wattplan: 
     assert "directives.csv" in found.errors[0]
     assert "'aa'" in found.errors[0]
     assert found.out == ""
+
+
+def test_why_in_words(folder: Path, wattplan: Wattplan) -> None:
+    found = wattplan("why", folder / "plan", "c@a")
+    assert (found.code, found.err) == (0, "")
+    lines = found.out.splitlines()
+    assert lines[0] == "c served from a"
+    assert "  the next best place: b (+1 MW)" in lines
+    assert (
+        lines[-1] == "the plan found without it is worth 87,600 USD less; every plan without it is worth at least 87,600 USD less (proven)"
+    )
+
+
+def test_why_as_json(folder: Path, wattplan: Wattplan) -> None:
+    found = wattplan("why", folder / "plan", "h100@a", "--json")
+    assert found.code == 0
+    assert found.document["without"]["extra_usd"] == pytest.approx(87_600)
+    assert found.document["placement"] == {"kind": "racks", "contract_id": None, "site_id": "a", "gen_id": "h100", "block_id": None}
+
+
+def test_why_not_in_words(folder: Path, wattplan: Wattplan) -> None:
+    found = wattplan("why-not", folder / "plan", "--gpus", "50", "--contract", "c", "--site", "b", "--from", "2026-Q2")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith("50 GPUs for c at b from 2026-Q2\n  it can be done, for 43,800 USD of NPV; every plan")
+    never = wattplan("why-not", folder / "plan", "--gpus", "500", "--gen", "h100")
+    assert never.code == 0
+    assert "no plan can: racks of h100 that supply and fleet can bring by then: 50 racks wanted in 2026-Q1, 10 possible" in never.out
+    assert never.out.endswith("the cheapest relaxation that makes it possible: supply of h100 up to 2026-Q1: 40 racks more (supply.csv)\n")
+
+
+def test_why_not_as_json(folder: Path, wattplan: Wattplan) -> None:
+    found = wattplan("why-not", folder / "plan", "h100@b", "--json")
+    assert found.code == 0
+    assert (found.document["possible"], found.document["already"]) == ("yes", False)
+    assert found.document["cost_usd"] == pytest.approx(8760)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["why", "c@b"], "c served from b: the plan does not do this; ask why-not"),
+        (["why", "h10@a"], "h10: there is no such contract or generation; did you mean 'h100'?"),
+        (["why", "c@a", "--time-limit", "-1"], "--time-limit: -1.0 cannot be; allowed: seconds, more than 0"),
+        (["why-not", "h100@c"], "c: there is no such site; allowed: a, b"),
+        (["why-not", "--gpus", "5", "--gen", "h10"], "h10: there is no such generation; did you mean 'h100'?"),
+        (["why-not", "--gpus", "0", "--site", "a"], "0 GPUs: allowed is 1 or more"),
+        (["why-not", "--gpus", "5"], "a wish needs a contract, a site or a generation"),
+        (["why-not"], "needs either a placement or --gpus, one of the two"),
+        (["why-not", "c@b", "--gpus", "5"], "needs either a placement or --gpus, one of the two"),
+        (["why-not", "c@b", "--site", "a"], "--site: a cannot be; allowed: nothing beside a placement; it goes with --gpus"),
+    ],
+)
+def test_questions_that_cannot_be(arguments: list[str], said: str, folder: Path, wattplan: Wattplan) -> None:
+    found = wattplan(arguments[0], folder / "plan", *arguments[1:], "--json")
+    assert found.code == 2
+    assert found.errors[0].startswith(f"error: {said}")
+    assert found.document["error"]["kind"] in ("bad_placement", "bad_option")
