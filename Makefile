@@ -38,7 +38,7 @@ plan: $(INSTALLED) ## plan the reference dataset (DATASET=, PLAN=, GAP=, TIME_LI
 	@$(WATTPLAN) report "$(PLAN)" -o "$(PLAN)/report.html"
 
 # Tests that start processes of their own, use all cores, or look at the clock: one after the other. All others: on all cores.
-ALONE := $(wildcard tests/api/test_*.py) tests/batch/engine tests/batch/test_cli_serve.py \
+ALONE := $(wildcard tests/api/test_*.py) tests/api/page tests/batch/engine tests/batch/test_cli_serve.py \
   tests/benchmarks/test_bench.py tests/benchmarks/test_service_report.py
 
 test: $(INSTALLED) ## run every test

@@ -44,8 +44,10 @@ PARTS = ("warm", "cold", "crowd", "stop", "again")
 WAIT = 20
 """Seconds that a request waits for its answer."""
 GAP = 0.01
-TIME_LIMIT = 60.0
-"""Seconds of a run; one that is not answered within ``WAIT`` goes on to here, so that what it comes to is known too."""
+TIME_LIMIT = 18.0
+"""Seconds of a run: what a planner asks who waits for ``WAIT``, so that the best answer by then comes with its proven gap."""
+WARMING = 240.0
+"""Seconds of the first run, which warms the worker."""
 SPARE = 120.0
 """Seconds beyond its limits after which a request counts as lost."""
 FINAL = ("succeeded", "failed", "cancelled")
@@ -116,7 +118,7 @@ def warm(prepared: Prepared, changes: Sequence[tuple[int, Change]], options: Seq
     if not changes:
         return
     with serving(prepared, *options) as served, served.http() as http:
-        ask(http, question(changes[0][1], prepared.baseline, time_limit=4 * TIME_LIMIT))
+        ask(http, question(changes[0][1], prepared.baseline, time_limit=WARMING))
         for number, change in changes:
             tell(_asked(http, number, change, prepared, "warm"))
 
@@ -257,7 +259,7 @@ def _short_part(
             if number in there:
                 tell(again(http, number, change, prepared.baseline))
         return
-    ask(http, question(changes[0], prepared.baseline, time_limit=4 * TIME_LIMIT))  # the worker is warm
+    ask(http, question(changes[0], prepared.baseline, time_limit=WARMING))  # the worker is warm
     if part == "crowd":
         for record in crowd(served, prepared.baseline, changes, clients):
             tell(record)
