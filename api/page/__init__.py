@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.page import contracts, home, sign_in, sites, timeline
+from api.page import compare, contracts, explain, home, runs, sign_in, sites, timeline, whatif
 
-VIEWS = (home, sites, timeline, contracts)
+VIEWS = (home, sites, timeline, contracts, whatif, runs, compare, explain)
 """Modules of the views; each has its routes in ``router``."""
 
 router = APIRouter(include_in_schema=False)

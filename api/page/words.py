@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -23,6 +24,13 @@ def money(usd: float | None) -> str:
     size, unit = next(((size, unit) for size, unit in SIZES if abs(usd) >= size), (1.0, ""))
     digits = 2 if unit else 0
     return f"{usd / size + 0.0:,.{digits}f} {unit} USD".replace("  ", " ").replace("-", "−")
+
+
+def scale(usd: float, step: float) -> str:
+    """Dollars on a scale, with as many digits as its step needs."""
+    size, unit = next(((size, f" {unit}") for size, unit in SIZES if abs(usd) >= size), (1.0, ""))
+    digits = max(0, -math.floor(math.log10(step / size) + 1e-9))
+    return f"{usd / size + 0.0:,.{digits}f}{unit} USD".replace("-", "−")
 
 
 def signed(text: str) -> str:
@@ -73,7 +81,36 @@ def years(labels: Sequence[str]) -> list[tuple[str, int]]:
     return [(year, len(list(own))) for year, own in groupby(labels, key=lambda label: label[:4])]
 
 
+def cell(value: Any) -> str:
+    """A cell of a table of the dataset: ten digits, a dash for nothing."""
+    if isinstance(value, float):
+        return f"{value:,.10g}" if abs(value) < 1e15 else f"{value:.10g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or NONE
+    return NONE if value is None or value == "" else str(getattr(value, "value", value))
+
+
+def term(name: str) -> str:
+    """Name of a term of NPV."""
+    return words(name).replace("gpu ", "GPU ")
+
+
+def as_json(value: Any) -> str:
+    """Plain values as JSON, for an address."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def kpi(value: float | None, unit: str) -> str:
+    """A key figure of some unit; the unit stands beside its name."""
+    if unit == "USD":
+        return money(value)
+    if unit == "share":
+        return percent(value)
+    whole = not _known(value) or value is None or float(value).is_integer() or abs(value) >= 1000
+    return number(value, 0 if whole else 2)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "money": money, "signed": signed, "percent": percent, "number": number, "some": some, "words": words, "when": when, "counted": counted,
-    "years": years,
+    "years": years, "cell": cell, "as_json": as_json, "kpi": kpi, "term": term,
 }  # fmt: skip
