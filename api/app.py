@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,6 +15,7 @@ from api.limits import Limits, Watched
 from api.openapi import document
 from api.page.faults import tell_faults
 from api.page.frame import Static
+from api.page.warm import warm
 from api.routes import changes, datasets, demo, diffs, explanations, exports, health, keys, lines, runs, scenarios
 from api.service import Service
 from api.settings import Settings
@@ -29,9 +31,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The engine, from the start of the application to its end."""
     service: Service = app.state.service
     await service.supervisor.start()
+    warming = asyncio.create_task(asyncio.to_thread(warm, service))
     try:
         yield
     finally:
+        await warming
         service.broadcast.close()
         await service.supervisor.close()
         service.store.close()

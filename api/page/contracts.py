@@ -7,6 +7,7 @@ import math
 from fastapi import APIRouter, Request, Response
 
 from api.page.frame import PageRoute, csv, render
+from api.page.priced import near_contract, price_list
 from api.page.shown import Shown, TheShown, not_yet
 from api.problems import ProblemError
 from api.security import Viewer
@@ -18,6 +19,8 @@ from models.plan import Plan
 from models.plan_views import contract_lateness
 
 router = APIRouter(route_class=PageRoute)
+MOST = 15
+"""Prices that are shown."""
 
 
 @router.get("/contracts")
@@ -30,7 +33,9 @@ def _contracts(request: Request, shown: Shown) -> Response:
     base = shown.base_view(contract_lateness)
     before = {} if base is None else {row["contract_id"]: row for row in base.to_dict("records")}
     rows = [{**row, "base": before.get(row["contract_id"])} for row in shown.view(contract_lateness).to_dict("records")]
-    return render(request, "contracts.html", shown=shown, rows=rows)
+    prices = price_list(shown)
+    signing = {one["contract_id"]: one for one in prices.signing}
+    return render(request, "contracts.html", shown=shown, rows=rows, prices=prices, signing=signing, most=MOST)
 
 
 @router.get("/contracts.csv")
@@ -71,9 +76,13 @@ def _contract(request: Request, shown: Shown, row: tb.Contract) -> Response:
     own = frame[frame["contract_id"] == id]
     every = shown.view(contract_lateness)
     facts = next(iter(every[every["contract_id"] == id].to_dict("records")), None)
+    sites = sites_of(shown.plan, shown.dataset, id).T.to_dict()
+    prices, late = price_list(shown), set(own.loc[own["short_gpus"] > 0, "period"])
+    near = near_contract(shown, prices, row, {str(site) for site in sites}, late or set(own["period"]))
+    signing = next((one for one in prices.signing if one["contract_id"] == id), None)
     return render(
         request, "contract.html", shown=shown, contract=row, facts=facts, rows=own.to_dict("records"), chart=_chart(shown, id) if len(own) else None,
-        labels=shown.dataset.calendar.labels, sites=sites_of(shown.plan, shown.dataset, id).T.to_dict(),
+        labels=shown.dataset.calendar.labels, sites=sites, prices=prices, near=near[:MOST], signing=signing,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.page import words
 from api.page.frame import PageRoute, csv, render
+from api.page.priced import price_list, worth_by_site
 from api.page.shown import Shown, TheShown, not_yet
 from api.security import Viewer
 from batch.svg import Bars, Line, bars
@@ -57,10 +58,11 @@ def home(request: Request, caller: Viewer, shown: TheShown) -> Response:
 def _home(request: Request, shown: Shown) -> Response:
     facts, base = shown.view(headline), shown.base_view(headline)
     found = shown.view(exceptions)
-    tight = found["kind"] == ExceptionKind.TIGHT
+    tight, prices = found["kind"] == ExceptionKind.TIGHT, price_list(shown)
     return render(
         request, "home.html", shown=shown, verdict=verdict(facts), figures=figures(facts, base), power=shown.view(power).to_dict("records"),
         chart=power_chart(shown), priced=found[~tight].to_dict("records"), tight=found[tight].to_dict("records"), most=MOST, facts=facts,
+        prices=prices, worth=worth_by_site(shown, prices),
     )  # fmt: skip
 
 

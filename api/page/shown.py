@@ -15,12 +15,14 @@ from api.page.kept import Kept
 from api.problems import ProblemError
 from api.routes.common import TheService
 from api.service import Service
-from api.store import RunState
+from api.store import RunMode, RunState
 from models.dataset import Dataset
 from models.plan import Plan
 
 T = TypeVar("T")
 KEPT = Kept()
+PLANNING = (RunMode.PLAN, RunMode.REPAIR, RunMode.REOPTIMIZE)
+"""Modes of runs that end with a plan."""
 CHOICES = 30
 """Plan lines and runs that can be chosen from a list."""
 
@@ -105,7 +107,7 @@ class Shown:
         """Runs with a plan to choose from, newest first; the shown one is among them."""
         if self.line is None:
             return [self.run] if self.run is not None else []
-        found = self.service.store.runs.list(limit=CHOICES, states=(RunState.SUCCEEDED,), line_id=self.line.id).items
+        found = self.service.store.runs.list(limit=CHOICES, states=(RunState.SUCCEEDED,), modes=PLANNING, line_id=self.line.id).items
         rows = [row for row in found if row.plan_blob is not None]
         known = {row.id for row in rows}
         more = [self.run] if self.run is not None and self.run.id not in known else []
@@ -117,7 +119,7 @@ class Shown:
         if self.line is None:
             return None
         states = (RunState.RUNNING, RunState.QUEUED)
-        return next(iter(self.service.store.runs.list(limit=1, states=states, line_id=self.line.id).items), None)
+        return next(iter(self.service.store.runs.list(limit=1, states=states, modes=PLANNING, line_id=self.line.id).items), None)
 
 
 def shown_of(
