@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def asked(app: FastAPI, method: str, address: str, **more: Any) -> httpx.Respons
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.request(method, address, **more)
 
-    return asyncio.run(ask())
+    with ThreadPoolExecutor(1) as thread:  # this one may have a browser's event loop
+        return thread.submit(lambda: asyncio.run(ask())).result()
 
 
 def test_a_failure_of_the_service_shows_no_trace(alone: FastAPI) -> None:
