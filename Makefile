@@ -37,13 +37,13 @@ plan: $(INSTALLED) ## plan the reference dataset (DATASET=, PLAN=, GAP=, TIME_LI
 	  echo "The plan is written and audited; its gap is larger than the $(GAP) asked. More time: make plan TIME_LIMIT=3600"; fi
 	@$(WATTPLAN) report "$(PLAN)" -o "$(PLAN)/report.html"
 
-# Tests that start processes of their own, use all cores, or look at the clock: one after the other. All others: on all cores.
-ALONE := $(wildcard tests/api/test_*.py) tests/api/page tests/batch/engine tests/batch/test_cli_serve.py \
+# Tests that start services, or look at the clock: two files at a time, since most of it is waiting. All others: on all cores.
+SERVED := $(wildcard tests/api/test_*.py) tests/api/page tests/batch/engine tests/batch/test_cli_serve.py \
   tests/benchmarks/test_bench.py tests/benchmarks/test_service_report.py
 
 test: $(INSTALLED) ## run every test
-	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%) tests
-	$(RUN) -m pytest $(ALONE)
+	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(SERVED:%=--ignore=%) tests
+	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(SERVED)
 
 check: $(INSTALLED) ## lint, format and types
 	$(RUN) -m ruff check .
