@@ -13,6 +13,9 @@ import structlog
 SECRET = re.compile(r"wp_([0-9a-f]{12})_[A-Za-z0-9_-]{20,}")
 """A key, wherever it got into a text."""
 
+DASK = ("distributed", "distributed.client", "bokeh", "tornado", "tornado.application")
+"""Loggers of Dask and of what it uses."""
+
 
 def without_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """What is logged, with the secret part of any key left out."""
@@ -45,5 +48,7 @@ def set_up(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in ("uvicorn.access", "distributed", "bokeh", "tornado.application"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("uvicorn.access", *DASK):
+        library = logging.getLogger(name)
+        library.handlers[:], library.propagate = [], True  # Dask has set up its own, which are no JSON
+        library.setLevel(max(library.level, logging.WARNING))

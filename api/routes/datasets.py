@@ -52,9 +52,9 @@ async def create(
     try:
         dataset = await asyncio.to_thread(uploads.read, content_type, data)
     except DatasetError as error:
-        raise faults_problem(
-            422, "bad_dataset", f"the dataset has {len(error.faults)} faults; the first: {error.faults[0]}", error.faults
-        ) from None
+        many = len(error.faults)
+        said = f"{many} faults; the first" if many > 1 else "a fault"
+        raise faults_problem(422, "bad_dataset", f"the dataset has {said}: {error.faults[0]}", error.faults) from None
     known = await asyncio.to_thread(service.known, dataset.sha256)
     row = await asyncio.to_thread(service.keep, dataset, caller.key_id)
     response.status_code = 200 if known else 201

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,7 @@ from distributed.scheduler import KilledWorker
 
 from batch.engine import task
 from batch.engine.job import Ended, EngineError, EngineMode, Failure, Fate, Job, OnEnd, OnEvent, Outcome
-from batch.engine.local import DESK, SOLVE, LocalCluster
+from batch.engine.local import DESK, MEMORY, SOLVE, LocalCluster
 
 CONNECT = 5.0
 """Seconds in which a scheduler must answer."""
@@ -28,12 +29,12 @@ WATCH = 1.0
 """Seconds between two looks at the cluster."""
 CLOSE = 8.0
 """Seconds that closing may take."""
-MEMORY = "worker-restart-memory"
-"""Topic in which nannies tell that they have ended a process because of its memory."""
 DESK_WAIT = 4
 """Evaluations given to the desk at a time."""
 SETTLE = 0.2
-"""Seconds in which a nanny may still tell why a process has ended."""
+"""Seconds in which a nanny elsewhere may still tell why a process has ended."""
+REMEMBERED = 100
+"""Workers that were ended because of their memory and are remembered."""
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,6 @@ class _Run:
         worker: address of the worker that has it, once it has.
         stopping: whether it was asked to end with its best plan.
         ending: whether its process is being ended.
-        too_big: whether its process was ended because of its memory.
     """
 
     job: Job
@@ -55,7 +55,6 @@ class _Run:
     deadline: asyncio.TimerHandle | None = None
     stopping: bool = False
     ending: bool = False
-    too_big: bool = False
 
 
 class Engine:
@@ -76,6 +75,7 @@ class Engine:
         self._runs: dict[str, _Run] = {}
         self._workers = 0
         self._closing = False
+        self._too_big: deque[str] = deque(maxlen=REMEMBERED)
         self._background: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -192,13 +192,14 @@ class Engine:
 
     async def _connect(self) -> None:
         if self.scheduler is None:
-            self._cluster = LocalCluster(self.slots, self.memory_limit)
+            self._cluster = LocalCluster(self.slots, self.memory_limit, self._too_big.append)
             await self._cluster.start()
         address = self._cluster.address if self._cluster is not None else self.scheduler
         client: Any = Client
         self._client = await client(address, asynchronous=True, set_as_default=False, timeout=CONNECT, name="wattplan")
         self._client.subscribe_topic(self._topic, self._told)
-        self._client.subscribe_topic(MEMORY, self._told_of_memory)
+        if self._cluster is None:
+            self._client.subscribe_topic(MEMORY, lambda event: self._too_big.append(event[1]["worker"]))
         await self._count()
 
     async def _disconnect(self) -> None:
@@ -223,7 +224,7 @@ class Engine:
         self._workers = len(found)
         for run in list(self._runs.values()):
             if run.worker is not None and run.worker not in found and not run.ending:
-                self._conclude(run, _crashed(run))
+                self._conclude(run, self._crashed(run.worker))
 
     async def _watch(self) -> None:
         """Keep the cluster usable."""
@@ -271,9 +272,10 @@ class Engine:
         try:
             outcome: Outcome = await run.future
             ended = Ended(Fate.DONE, outcome)
-        except KilledWorker:
-            await asyncio.sleep(SETTLE)
-            ended = _crashed(run)
+        except KilledWorker as error:
+            if self._cluster is None:
+                await asyncio.sleep(SETTLE)
+            ended = self._crashed(error.last_worker.address)
         except FutureCancelledError as error:
             ended = Ended(Fate.LOST, detail=f"the cluster was lost ({error.reason})")
         except Exception as error:
@@ -295,12 +297,6 @@ class Engine:
             run.deadline = asyncio.get_running_loop().call_later(seconds, self._overdue, run)
             if run.stopping:
                 self._later(self._stop_again(run))
-
-    def _told_of_memory(self, event: tuple[float, dict[str, Any]]) -> None:
-        """A nanny has ended a process because of its memory."""
-        for run in self._runs.values():
-            if run.worker is not None and run.worker == event[1].get("worker"):
-                run.too_big = True
 
     async def _stop_again(self, run: _Run) -> None:
         await self._ask(task.stop, run.job.run_id, workers=[run.worker] if run.worker else None)
@@ -341,19 +337,18 @@ class Engine:
         run.future.release()
         self._on_end(run.job.run_id, run.job.attempt, ended)
 
+    def _crashed(self, worker: str) -> Ended:
+        """The end of a run whose worker has ended; another attempt would need as much memory, so that is a failure for good."""
+        if worker in self._too_big:
+            return _failed(Failure.OUT_OF_MEMORY, "the solve needs more memory than a worker is allowed")
+        return Ended(Fate.CRASHED, detail="the process that solved it has ended")
+
     def _later(self, work: Any) -> asyncio.Task[None]:
         """Do something in the background, remembered so that it is neither lost nor left behind."""
         background: asyncio.Task[None] = asyncio.create_task(work)
         self._background.add(background)
         background.add_done_callback(self._background.discard)
         return background
-
-
-def _crashed(run: _Run) -> Ended:
-    """The end of a run whose process has ended; another attempt would need as much memory, so that is a failure for good."""
-    if run.too_big:
-        return _failed(Failure.OUT_OF_MEMORY, "the solve needs more memory than a worker is allowed")
-    return Ended(Fate.CRASHED, detail="the process that solved it has ended")
 
 
 def _failed(kind: Failure, detail: str) -> Ended:

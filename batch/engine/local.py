@@ -6,6 +6,7 @@ import asyncio
 import logging
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 import dask
@@ -35,16 +36,39 @@ SOLVE, DESK = "solve", "desk"
 """What workers are there for, as resources: one solve each; and answers that take no search, which never wait for one that does."""
 
 
+MEMORY = "worker-restart-memory"
+"""Topic in which nannies tell that they have ended a process because of its memory."""
+
+
+class WatchedNanny(Nanny):
+    """A nanny that says at once, before it does so, that it ends its worker because of its memory.
+
+    What it logs takes its way through the scheduler, and on a machine with much to do comes after the worker's end.
+
+    Attributes:
+        too_big: told the worker's address.
+    """
+
+    too_big: Callable[[str], None]
+
+    def log_event(self, topic: Any, msg: Any) -> None:
+        """Log an event."""
+        if topic == MEMORY:
+            self.too_big(msg["worker"])
+        super().log_event(topic, msg)  # type: ignore[no-untyped-call]
+
+
 class LocalCluster:
     """A scheduler and its workers, one solve each, and one that evaluates.
 
     Args:
         slots: workers for solves.
         memory_limit: of each worker's process, such as ``6GiB``.
+        too_big: told the address of a worker whose process is about to be ended because of its memory.
     """
 
-    def __init__(self, slots: int, memory_limit: str) -> None:
-        self.slots, self.memory_limit = slots, memory_limit
+    def __init__(self, slots: int, memory_limit: str, too_big: Callable[[str], None]) -> None:
+        self.slots, self.memory_limit, self.too_big = slots, memory_limit, too_big
         self.folder = tempfile.TemporaryDirectory(prefix="wattplan-")
         logging.getLogger("distributed").setLevel(logging.WARNING)
         with dask.config.set(SCHEDULER_CONFIG):
@@ -87,10 +111,11 @@ class LocalCluster:
 
     async def _started(self, number: int) -> Nanny:
         use = SOLVE if number < self.slots else DESK
-        nanny = Nanny(
+        nanny = WatchedNanny(
             self.scheduler.address, nthreads=1, host=HOST, name=f"{use}-{number}", memory_limit=self.memory_limit,
             local_directory=self.folder.name, silence_logs=logging.WARNING, config=WORKER_CONFIG, dashboard=False,
             preload=list(PRELOAD), resources={use: 1},
         )  # fmt: skip
+        nanny.too_big = self.too_big
         await nanny
         return nanny

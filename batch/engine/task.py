@@ -25,6 +25,8 @@ STOPS = 100
 UNWANTED = ("cancelled", "resumed", "released", "forgotten")
 """States of a task that nobody waits for any more."""
 
+loading: threading.Thread | None = None
+"""Loads the solver since the worker was started."""
 _solving = threading.Lock()  # HiGHS has one scheduler per process
 _running: dict[str, threading.Event] = {}
 _stopped: deque[str] = deque(maxlen=STOPS)
@@ -49,6 +51,8 @@ def solve(job: Job, topic: str) -> Outcome:
 
     with _solving:
         send("started", {"pid": os.getpid()})
+        if loading is not None:
+            loading.join()  # two threads that import the same packages at once can fail either of them
         from batch.engine.reporter import Reporter
         from batch.engine.solving import outcome_of
 

@@ -14,6 +14,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
+from batch.engine import task
+
 if TYPE_CHECKING:
     from distributed import Worker
 
@@ -22,4 +24,5 @@ def dask_setup(worker: Worker) -> None:
     """Load the solver while nothing is to be done, and leave Ctrl-C to whoever started the worker."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=importlib.import_module, args=("batch.engine.solving",), name="import", daemon=True).start()
+    task.loading = threading.Thread(target=importlib.import_module, args=("batch.engine.solving",), name="import", daemon=True)
+    task.loading.start()

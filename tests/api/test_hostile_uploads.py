@@ -132,3 +132,15 @@ def test_other_kinds_are_refused(live: Live) -> None:
 
 def test_json_of_endless_depth_is_refused(live: Live) -> None:
     assert "nested too deeply" in refused(sent(live, uploads.JSON, b"[" * 100_000))
+
+
+@pytest.mark.parametrize(
+    ("faults", "said"), [({"periods": 0}, "has a fault: "), ({"periods": 0, "start": "2026-Q9"}, "has 2 faults; the first: ")]
+)
+def test_faults_are_counted_in_words(live: Live, faults: dict[str, object], said: str) -> None:
+    plain = small_dataset().to_plain()
+    plain["dataset"] = {**plain["dataset"], **faults}
+    with live.http(Role.PLANNER) as http:
+        answer = http.post(f"{PREFIX}/datasets", json=plain)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]

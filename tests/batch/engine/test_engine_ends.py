@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+from distributed import Nanny
 
 from batch.engine import Fate
 from tests.batch.engine.bench import Bench, alive, job, until
@@ -91,7 +92,8 @@ def test_the_solvers_own_processes_end_with_their_worker(runner: asyncio.Runner,
 
 def test_an_overdue_run_is_ended(runner: asyncio.Runner, bench: Bench) -> None:
     async def check() -> None:
-        await bench.engine.submit(job("hung for long", time_limit=1.0))
+        await usable(bench, "before overdue")  # a worker that has just started takes its time
+        await bench.engine.submit(job("hung for long", time_limit=3.0))
         ended = await bench.ended("hung for long")
         assert ended.fate is Fate.OVERDUE
         assert "incumbent" in bench.kinds("hung for long")
@@ -100,7 +102,14 @@ def test_an_overdue_run_is_ended(runner: asyncio.Runner, bench: Bench) -> None:
     runner.run(check())
 
 
-def test_a_run_that_takes_too_much_memory_says_so(runner: asyncio.Runner, bench: Bench) -> None:
+def test_a_run_that_takes_too_much_memory_says_so(runner: asyncio.Runner, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its nanny's event comes long after the end, as on a machine with much to do."""
+
+    async def late(nanny: Nanny, topic: str, msg: object) -> None:
+        await asyncio.sleep(SOON)
+
+    monkeypatch.setattr(Nanny, "_log_event", late)
+
     async def check() -> None:
         await bench.engine.submit(job("hog"))
         outcome = (await bench.ended("hog")).outcome
