@@ -15,6 +15,7 @@ from batch.report.tables import ACTIONS
 from models import tables as tb
 from models.binding import BINDING_NAMES
 from models.dataset import Dataset
+from models.exceptions import EXCEPTION_COLUMNS, ExceptionKind, exceptions
 from models.plan import NPV_TERMS, PLAN_COLUMNS, Plan
 from models.plan_cells import EVENTS, FILE_COLUMNS
 from models.plan_views import VIEW_COLUMNS, binding_limits, contract_lateness, fleet, racks_by_year, sites
@@ -46,6 +47,7 @@ def plan_sheets(plan: Plan, dataset: Dataset, baseline: Baseline | None) -> list
     return [
         key_figures(plan, baseline),
         npv_terms(plan, baseline),
+        worst(plan, dataset),
         decisions(plan, dataset),
         contracts(plan, dataset),
         site_use(plan, dataset),
@@ -172,6 +174,25 @@ def npv_terms(plan: Plan, baseline: Baseline | None) -> Sheet:
         _AGAINST[2],
     ]
     return Sheet("NPV", "NPV term by term, and the bridge from the baseline to the plan", columns, rows, (_FAINT, _GAINED, _LOST))
+
+
+def worst(plan: Plan, dataset: Dataset) -> Sheet:
+    """Where the plan hurts, worst first by money: contracts that run late, stranded power, limits that bind."""
+    columns = [
+        Col(name, meaning, {"usd": "USD", "periods": "periods", "most": "number"}.get(name, "text"))
+        for name, meaning in EXCEPTION_COLUMNS.items()
+    ]
+    rows = [
+        (str(kind), id, name, limit_name(what), usd, Amount(most, "GPUs" if kind is ExceptionKind.LATE else "MW"), periods, when)
+        for kind, id, name, what, usd, most, periods, when in _rows(exceptions(plan, dataset), [c.name for c in columns])
+    ]
+    marks = (
+        Mark(("kind", "id"), "bad", f'[kind]="{ExceptionKind.LATE}"'),
+        Mark(("kind", "id"), "tight", f'[kind]="{ExceptionKind.STRANDED}"'),
+    )
+    return Sheet(
+        "Exceptions", "contracts that run late, power that stands idle, limits that bind; most money first", columns, rows, marks, 2
+    )
 
 
 def decisions(plan: Plan, dataset: Dataset) -> Sheet:

@@ -18,6 +18,7 @@ from batch.commands import plan_folder
 from batch.export import workbook_bytes
 from batch.export.cells import number_format, text
 from models.dataset import Dataset
+from models.exceptions import exceptions
 from models.faults import PlanError
 from models.files import write_dataset
 from models.plan import NPV_TERMS, PLAN_COLUMNS, Plan
@@ -177,6 +178,16 @@ def test_late_periods_and_limits_that_bind_are_marked(case: Case, book: Workbook
     assert any('SEARCH(";it_power;"' in formula for formula in rules("Sites by period"))
     late = contract_lateness(case.plan, case.dataset).set_index("contract_id")["periods_late"]
     assert {row["contract_id"]: row["periods_late"] for row in rows(book, "Contracts")} == late.to_dict()
+
+
+def test_exceptions_are_those_of_the_plan(case: Case, book: Workbook) -> None:
+    wanted = exceptions(case.plan, case.dataset)
+    found = rows(book, "Exceptions")
+    assert [(row["kind"], row["id"], row["periods"]) for row in found] == list(
+        wanted[["kind", "id", "periods"]].itertuples(index=False, name=None)
+    )
+    late = next(row for row in found if row["kind"] == "late")
+    assert late["usd"] == pytest.approx(case.plan.contracts["damages_usd"].groupby(case.plan.contracts["contract_id"]).sum()[late["id"]])
 
 
 def test_what_changed_is_the_difference_of_the_two_plans(slip: tuple[Plan, Dataset, Plan, Dataset]) -> None:
