@@ -13,8 +13,9 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
+from api.page import words
 from api.page.change_form import POINTED, fields_of, kinds_at, pointed, read_form
-from api.page.draft import LONGEST_ADDRESS, Draft, draft_of, titles
+from api.page.draft import LONGEST_ADDRESS, Draft, draft_of, read_list, titles
 from api.page.frame import HEADERS, PageRoute, address, csv, render
 from api.page.pointing import cells
 from api.page.scenario_tree import tree
@@ -70,6 +71,10 @@ def show(request: Request, caller: Viewer, service: TheService, shown: TheShown,
         return page(request, draft, asked)
     given = draft.changes[at] if at is not None else pointed(kind, draft.dataset, asked)
     faults = draft.faults_at(at) if at is not None else {}
+    if "form" in asked:
+        given = next(iter(read_list(f"[{asked['form']}]")), given)
+        tried, number = _with(draft, at, given)
+        faults = tried.faults_at(number)
     return page(request, draft, asked, kind=kind, given=given, at=at, faults=faults)
 
 
@@ -166,16 +171,20 @@ def _added(request: Request, draft: Draft, asked: Asked, form: FormData, *, rows
     if rows:
         more = _number(asked.get("more", ""), 100) or 0
         return page(request, draft, asked, kind=kind, given=change, at=at, more=more + 3)
-    changes = list(draft.changes)
-    if at is None:
-        changes.append(change)
-    else:
-        changes[at] = change
-    tried = draft.having(changes)
-    faults = tried.faults_at(len(changes) - 1 if at is None else at)
-    if faults:
+    tried, number = _with(draft, at, change)
+    faults = tried.faults_at(number)
+    if not faults:
+        return to(request, tried)
+    where = address("/whatif", **draft.state, type=kind, at=at, form=words.as_json(change))
+    if len(where) > LONGEST_ADDRESS:
         return page(request, draft, asked, kind=kind, given=change, at=at, faults=faults, status=422)
-    return to(request, tried)
+    return RedirectResponse(f"{where}#form", 303, HEADERS)
+
+
+def _with(draft: Draft, at: int | None, change: Mapping[str, Any]) -> tuple[Draft, int]:
+    """A what-if with a change in place of another one, or at the end; and the change's number."""
+    number = len(draft.changes) if at is None else at
+    return draft.having([*draft.changes[:number], dict(change), *draft.changes[number + 1 :]]), number
 
 
 @router.post("/whatif/rows.csv")

@@ -42,6 +42,8 @@ function element(name, attributes, text) {
 
 function draw() {
   waiting = false;
+  const place = at("chart");
+  if (!place) return; // the answer has come
   const every = [...told.npv_usd, ...told.bound_usd].map(([, value]) => value);
   if (every.length < 2) return;
   const low = Math.min(...every), high = Math.max(...every), end = Math.max(now, 0.1);
@@ -60,7 +62,7 @@ function draw() {
     const steps = line.map(([t, v], i) => (i ? `H${x(t)}V${y(v)}` : `M${x(t)} ${y(v)}`));
     svg.append(element("path", { class: name === "npv_usd" ? "lower" : "upper", d: steps.join("") + `H${x(end)}` }));
   }
-  at("chart").replaceChildren(svg);
+  place.replaceChildren(svg);
 }
 
 function take(kind, data) {

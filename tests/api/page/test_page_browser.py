@@ -18,7 +18,7 @@ from tests.api.page.test_sign_in import browser
 
 VIEWS = (
     "/", "/sites", "/sites?period=2026-Q3", "/sites/a", "/sites/b", "/timeline", "/timeline?measure=generation", "/timeline?measure=contract",
-    "/contracts", "/contracts/c",
+    "/contracts", "/contracts/c", "/whatif", "/whatif?site=a&period=2026-Q3", "/whatif?type=contract.add", "/runs", "/compare", "/explain",
 )  # fmt: skip
 CONTRAST = """(selector) => {
   const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
