@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
 
 from api.page import words
-from api.page.frame import PageRoute, csv, render
+from api.page.frame import HEADERS, PageRoute, address, csv, render
 from api.page.priced import price_list, worth_by_site
 from api.page.shown import Shown, TheShown, not_yet
-from api.security import Viewer
+from api.routes.common import TheService
+from api.schemas.runs import RunRequest
+from api.security import Planner, Viewer
+from api.store import RunMode
 from batch.svg import Bars, Line, bars
 from models.dataset import Dataset
 from models.exceptions import ExceptionKind, exceptions
@@ -20,6 +25,8 @@ from models.plan import Plan, SolutionStatus
 from models.plan_views import Headline, headline
 
 router = APIRouter(route_class=PageRoute)
+PLAN_GAP, PLAN_SECONDS = 0.01, 300.0
+"""Asked of a plan line's first plan."""
 MOST = 12
 """Exceptions with money, and limits, that are shown at first."""
 
@@ -64,6 +71,15 @@ def _home(request: Request, shown: Shown) -> Response:
         chart=power_chart(shown), priced=found[~tight].to_dict("records"), tight=found[tight].to_dict("records"), most=MOST, facts=facts,
         prices=prices, worth=worth_by_site(shown, prices),
     )  # fmt: skip
+
+
+@router.post("/plan")
+async def plan(caller: Planner, service: TheService, line: Annotated[str, Form()]) -> Response:
+    """Ask for the first plan of a plan line; a run of its own, since its end makes it the line's baseline."""
+    asked = RunRequest(mode=RunMode.PLAN, line=line, gap=PLAN_GAP, time_limit=PLAN_SECONDS, fresh=True)
+    run, _ = await asyncio.to_thread(service.accept, asked, caller.key_id)
+    service.supervisor.ring()
+    return RedirectResponse(address(f"/runs/{run.id}"), 303, HEADERS)
 
 
 @router.get("/power.csv")

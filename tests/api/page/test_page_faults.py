@@ -100,6 +100,26 @@ def test_without_keys_nobody_signs_in_and_other_origins_change_nothing(alone: Fa
     assert asked(alone, "POST", f"{PREFIX}/lines", json={}).status_code == 422
 
 
+def test_a_line_without_a_plan_says_so_and_can_be_planned(live: Live) -> None:
+    with live.http(Role.PLANNER) as http:
+        assert http.post(f"{PREFIX}/lines", json={"name": "unplanned", "dataset": live.dataset}).status_code == 201
+    with browser(live, Role.VIEWER) as http:
+        page = http.get("/timeline?line=unplanned")
+        assert page.status_code == 200
+        assert "has no baseline" in page.text
+        assert "Plan it now" not in page.text
+        assert http.post("/plan", data={"line": "unplanned"}).status_code == 403
+    with browser(live) as http:
+        assert "Plan it now" in http.get("/?line=unplanned").text
+        made = http.post("/plan", data={"line": "unplanned"})
+        assert made.status_code == 303
+        run = made.headers["location"].removeprefix("/runs/")
+        waiting = http.get("/?line=unplanned").text
+        assert "is being made" in waiting or "The plan is sound" in waiting
+        assert http.get(f"{PREFIX}/runs/{run}", headers={"Prefer": "wait=60"}).json()["state"] == "succeeded"
+        assert "The plan is sound" in http.get("/?line=unplanned").text
+
+
 def test_an_address_names_what_it_shows(live: Live) -> None:
     with browser(live, Role.VIEWER) as http:
         for path in ("/", "/sites", "/timeline", "/contracts"):
