@@ -122,6 +122,23 @@ def test_a_chosen_run_is_compared_with_the_baseline(watched: Watched, troubled: 
     assert page.locator("td.moved").count() == 2
 
 
+def test_prices_that_are_stored_are_shown(watched: Watched, troubled: Troubled, live: Live) -> None:
+    """One rack more of supply serves 10 of the 80 GPUs that are short: the contract waits for it."""
+    assert "ask for prices" in watched.open(named("/contracts/c")).locator("main").inner_text()
+    with live.client() as client:
+        answer = client.explain(kind="prices", line=LINE, confirm=0, signing=False, wait=60)
+    prices = {price["limit"]["words"]: price["npv_usd"] for price in answer["answer"]["prices"]}
+    page = watched.open(named("/contracts/c"))
+    table = page.locator("table", has=page.locator("th", has_text="NPV, USD")).locator("tbody tr")
+    shown = {row.locator("th").inner_text(): row.locator("td").first.inner_text() for row in table.all()}
+    assert shown
+    assert shown == {words: f"{prices[words]:,.0f}".replace("-", "−") for words in shown}
+    assert any("supply of h100" in words for words in shown)
+    assert "What one unit more of a limit is worth" in watched.open(named("/contracts")).locator("main").inner_text()
+    head = watched.open(named("/")).locator("th", has_text="One unit more, USD")
+    assert head.count() == 1
+
+
 def test_tables_sort_and_are_files(watched: Watched, troubled: Troubled, live: Live) -> None:
     page = watched.open(named("/sites"))
     head = page.locator("table[data-sorts] thead th button", has_text="limit").first
