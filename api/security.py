@@ -14,6 +14,7 @@ from api import keys
 from api.keys import Role
 from api.problems import ProblemError
 from api.sessions import COOKIE, READS, from_elsewhere
+from api.settings import is_loopback
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="an API key, wp_<id>_<secret>")
 ANONYMOUS = "anonymous"
@@ -33,12 +34,16 @@ async def caller_of(request: Request, given: HTTPAuthorizationCredentials | None
     """The holder of a request's key, or of the key that its session stands for.
 
     Raises:
-        ProblemError: 401, there is no key, or none that is valid; 403, a page of another origin made a browser send it.
+        ProblemError: 401, there is no key, or none that is valid; 403, a page of another origin made a browser send it, or a
+            name that leads to loopback and is none of its own (without keys nothing else keeps such a page out).
     """
     service = request.app.state.service
     if given is None and request.method not in READS and from_elsewhere(request):
         raise ProblemError(403, "other_origin", "a page of another origin must not change anything here")
     if not service.settings.keys:
+        if not is_loopback(request.url.hostname or ""):
+            detail = "without keys the service answers to loopback names only, such as localhost; whoever gives another name may be misled"
+            raise ProblemError(403, "other_host", detail)
         return Caller(ANONYMOUS, Role.ADMIN)
     if given is None:
         return caller_with(await run_in_threadpool(_in_session, service, request.cookies.get(COOKIE)))

@@ -98,6 +98,8 @@ def test_without_keys_nobody_signs_in_and_other_origins_change_nothing(alone: Fa
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}):
         assert asked(alone, "POST", f"{PREFIX}/lines", json={}, headers=headers).json()["code"] == "other_origin"
     assert asked(alone, "POST", f"{PREFIX}/lines", json={}).status_code == 422
+    for host, status in (("localhost:8000", 200), ("[::1]:8000", 200), ("misleading.example", 403), ("127.0.0.1.example", 403)):
+        assert asked(alone, "GET", f"{PREFIX}/lines", headers={"Host": host}).status_code == status, host
 
 
 def test_a_line_without_a_plan_says_so_and_can_be_planned(live: Live) -> None:
