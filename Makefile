@@ -13,7 +13,7 @@ PLAN_OPTIONS ?=
 LOCK_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help plan test check format lock docs bench bench-full soak soak-differential soak-kills soak-api clean
+.PHONY: help plan test check format lock docs bench bench-full soak soak-differential soak-kills soak-api soak-explain clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -69,7 +69,7 @@ bench: $(INSTALLED) ## measure the main goals (a quarter of an hour; leave the m
 bench-full: $(INSTALLED) ## measure everything (half a day); goes on where it stopped
 	$(RUN) -m benchmarks.bench --full
 
-soak: soak-differential soak-kills soak-api ## what takes long: right answers, nothing lost
+soak: soak-differential soak-kills soak-api soak-explain ## what takes long: right answers, nothing lost
 
 soak-differential: $(INSTALLED) ## optima of 230 random datasets against SCIP's (an hour), and write benchmarks/DIFFERENTIAL.md
 	$(RUN) -m benchmarks.soak_differential
@@ -79,6 +79,9 @@ soak-kills: $(INSTALLED) ## kill parts of the service 50 times (ten minutes a da
 
 soak-api: $(INSTALLED) ## Schemathesis over all of the service (three minutes), and write benchmarks/SOAK-API.md
 	$(RUN) -m benchmarks.soak_api
+
+soak-explain: $(INSTALLED) ## 100 planted conflicts, 20 why-nots planned anew, prices solved again (ten minutes), and write benchmarks/SOAK-EXPLAIN.md
+	$(RUN) -m benchmarks.soak_explain
 
 clean: ## delete the virtual environment, caches and build files; plans stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

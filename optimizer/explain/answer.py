@@ -34,8 +34,8 @@ def usd(amount: float) -> str:
 
 
 def number(amount: float) -> str:
-    """A quantity as people write it: six digits, thousands apart."""
-    return f"{amount:,.0f}" if float(amount).is_integer() else f"{amount:,.6g}"
+    """A quantity as people write it: six digits, more only before the point, thousands apart."""
+    return f"{amount:,.0f}" if float(amount).is_integer() or abs(amount) >= 1e6 else f"{amount:,.6g}"
 
 
 def spans(calendar: Calendar, periods: list[int]) -> str:

@@ -87,7 +87,7 @@ class Conflict:
         irreducible: whether that is shown; not if time was up.
         in_whole_numbers: the relaxation could hold them: it is whole racks and yes-or-no decisions that can't.
         capacity: limits of the dataset that they run into.
-        repairs: changes that resolve it, each alone, the cheapest first; those of the conflicts beside it are left to those.
+        repairs: changes that resolve it, each alone, those shown for whole racks first, then the cheapest; those of the conflicts beside it are left to those.
         beside: conflicts of other rules, which would be left if this one were resolved.
         gives_way: the smallest sum of shares by which all rules would have to give way together.
         complete: whether everything was found in time.
@@ -233,12 +233,20 @@ class Filter:
             return None if complete else Conflict(findings, complete=False)
         told = [self._told(core, [g for other in cores if other is not core for g in other.groups], capacity) for core in cores]
         assert together is not None
-        ways = self._ways(self.elastic.slacks, self.elastic.shares(together[0]))
+        joint, whole = self._together(*together)
+        ways = self._ways(self.elastic.slacks, self.elastic.shares(joint))
         first = told[0]
         if len(told) == 1 and len({(way.limit.name, way.limit.place) for way in ways}) > 1:
-            joint = Repair("together", sum(w.share for w in ways), ways, together[1], joined(ways))
-            first = replace(first, repairs=tuple(sorted((*first.repairs, joint), key=_order)))
+            repair = Repair("together", sum(w.share for w in ways), ways, whole, joined(ways))
+            first = replace(first, repairs=tuple(sorted((*first.repairs, repair), key=_order)))
         return replace(first, findings=findings, beside=tuple(told[1:]), gives_way=ways, complete=complete)
+
+    def _together(self, soft: Solution, integer: bool) -> tuple[Solution, bool]:
+        """The least by which all rules must give way together: in whole numbers, if that is found in time."""
+        if integer:
+            return soft, True
+        found = self.elastic.solve(self.control.until(WHOLE_SECONDS), list(self.elastic.groups), integer=True)
+        return (soft, False) if found is None or found.x is None else (found, True)
 
     # which rules -------------------------------------------------------------------------------
 
@@ -378,8 +386,9 @@ class Core:
     integer: bool
 
 
-def _order(repair: Repair) -> tuple[float, str]:
-    return repair.price, repair.what
+def _order(repair: Repair) -> tuple[bool, float, str]:
+    """What is shown for whole racks first, then by price."""
+    return not repair.whole, repair.price, repair.what
 
 
 __all__ = ["Conflict", "Filter", "Finding", "Member", "Repair", "Way", "explain_conflict", "group_of"]
