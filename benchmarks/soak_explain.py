@@ -134,27 +134,34 @@ class Checked:
 
 
 def wishes(dataset: Dataset, made: Plan, rng: Random) -> Iterator[Wish | Placement]:
-    """Wishes that the plan does not fulfil, without end: GPUs for a contract at a site, racks at a site, decisions not taken."""
-    inst = Instance(dataset)
+    """Different wishes that the plan does not fulfil: GPUs for a contract at a site, racks at a site, decisions not taken."""
+    inst, told = Instance(dataset), set[str]()
     while True:
-        kind = rng.randrange(3)
-        c, s, g = rng.choice(inst.contracts), rng.choice(inst.sites), rng.choice(inst.gens)
-        first = rng.randrange(inst.T)
-        if kind == 0 and (c, s) in inst.pairs:
-            owed = float(inst.owed[inst.contract_at[c], first:].min()) / max(inst.equivalents[c].values())
-            if owed >= 2:
-                yield Wish(float(rng.randint(1, int(owed))), None, s, c, inst.calendar.label(first))
-        elif kind == 1:
-            yield Wish(float(rng.randint(1, 6) * inst.gen_rows[g].gpus_per_rack), g, s, None, inst.calendar.label(first))
-        else:
-            asked = rng.choice([
-                Placement(PlacementKind.RACKS, site_id=s, gen_id=g),
-                *(Placement(PlacementKind.SIGN, contract_id=p) for p in inst.prospects),
-                *(Placement(PlacementKind.BUILD, block_id=b) for b in inst.buildable),
-                *(Placement(PlacementKind.OPEN, site_id=n) for n in inst.candidates),
-            ])  # fmt: skip
-            if size(asked, made, inst) <= 0:
-                yield asked
+        wish = drawn(inst, rng)
+        if wish is None or wish.words in told or (isinstance(wish, Placement) and size(wish, made, inst) > 0):
+            continue
+        told.add(wish.words)
+        yield wish
+
+
+def drawn(inst: Instance, rng: Random) -> Wish | Placement | None:
+    """A wish; None where the draw makes none."""
+    kind, first = rng.randrange(3), rng.randrange(inst.T)
+    c, s, g = rng.choice(inst.contracts), rng.choice(inst.sites), rng.choice(inst.gens)
+    if kind == 0:
+        owed = float(inst.owed[inst.contract_at[c], first:].min()) / max(inst.equivalents[c].values())
+        if (c, s) not in inst.pairs or owed < 2:
+            return None
+        return Wish(float(rng.randint(1, int(owed))), None, s, c, inst.calendar.label(first))
+    if kind == 1:
+        return Wish(float(rng.randint(1, 6) * inst.gen_rows[g].gpus_per_rack), g, s, None, inst.calendar.label(first))
+    return rng.choice([
+        Placement(PlacementKind.RACKS, site_id=s, gen_id=g),
+        *(Placement(PlacementKind.SERVE, contract_id=c, site_id=s) for c, s in inst.pairs[:4]),
+        *(Placement(PlacementKind.SIGN, contract_id=p) for p in inst.prospects),
+        *(Placement(PlacementKind.BUILD, block_id=b) for b in inst.buildable),
+        *(Placement(PlacementKind.OPEN, site_id=n) for n in inst.candidates),
+    ])  # fmt: skip
 
 
 def checked(dataset: Dataset, made: Plan, wish: Wish | Placement) -> tuple[Checked, WhyNot]:

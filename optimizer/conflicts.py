@@ -10,13 +10,25 @@ from scipy.sparse import csc_array, hstack
 from models.tables import Directive
 from optimizer.blocks.base import Index
 from optimizer.highs import Control, Program
-from optimizer.instance import Instance
+from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
 
 HARD = ("directive_least", "directive_most", "short_limit", "capex_budget", "carbon_cap", "water", "customer_share")
 """The only rows that can make a valid dataset infeasible (model.md, 18)."""
 GIVES_WAY = 1e-6
 """Scaled violation above which a rule is said to give way."""
+
+
+def activity(matrix: Matrix) -> tuple[Floats, Floats]:
+    """Least and most of each row within the bounds of its columns; infinite where they are; shape (rows,) each."""
+    entries = matrix.a.tocoo()
+    some = entries.data != 0.0  # nothing times an infinite bound is nothing
+    row, column, value = entries.row[some], entries.col[some], entries.data[some]
+    low, high = value * matrix.lower[column], value * matrix.upper[column]
+    least, most = np.zeros(matrix.shape[0]), np.zeros(matrix.shape[0])
+    np.add.at(least, row, np.minimum(low, high))
+    np.add.at(most, row, np.maximum(low, high))
+    return least, most
 
 
 def elastic(matrix: Matrix) -> tuple[Matrix, list[tuple[str, Index, int, float]]]:
@@ -27,6 +39,8 @@ def elastic(matrix: Matrix) -> tuple[Matrix, list[tuple[str, Index, int, float]]
     """
     slacks: list[tuple[str, Index, int, float]] = []
     signs: list[float] = []
+    needed: list[float] = []
+    least, most = activity(matrix)
     for name in HARD:
         rows, index = matrix.rows.get(name, (np.zeros(0, dtype=np.intp), []))
         for row, key in zip(rows.tolist(), index, strict=True):
@@ -35,9 +49,9 @@ def elastic(matrix: Matrix) -> tuple[Matrix, list[tuple[str, Index, int, float]]
             for sign in [1.0] * bool(np.isfinite(low)) + [-1.0] * bool(np.isfinite(high)):
                 slacks.append((name, key, row, scale))
                 signs.append(sign * scale)
+                needed.append(max(0.0, low - float(least[row]) if sign > 0 else float(most[row]) - high) / scale)
     count = len(slacks)
     extra = csc_array((signs, ([row for _, _, row, _ in slacks], range(count))), shape=(matrix.shape[0], count))
-    most = 1e6
     return (
         replace(
             matrix,
@@ -45,7 +59,7 @@ def elastic(matrix: Matrix) -> tuple[Matrix, list[tuple[str, Index, int, float]]
             cost=np.concatenate([np.zeros(matrix.shape[1]), np.ones(count)]),
             offset=0.0,
             lower=np.concatenate([matrix.lower, np.zeros(count)]),
-            upper=np.concatenate([matrix.upper, np.full(count, most)]),
+            upper=np.concatenate([matrix.upper, np.array(needed, dtype=float)]),
             integer=np.concatenate([matrix.integer, np.zeros(count, dtype=bool)]),
         ),
         slacks,

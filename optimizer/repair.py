@@ -26,7 +26,7 @@ from optimizer.nearby import Nearby
 from optimizer.planner import CONFLICT_SECONDS, InfeasibleError, NoPlanError, Progress
 from optimizer.record import Event, Record
 from optimizer.relieve import held_to
-from optimizer.rounds import Rounds
+from optimizer.rounds import NothingFeasibleError, Rounds
 from optimizer.search import SMALL, search
 from optimizer.station import Choice
 from optimizer.warm import carried_duals
@@ -92,7 +92,10 @@ class Repair:
             self._as_it_was(record, x)
             self._bound(record)
             if matrix.a.nnz <= SMALL:
-                search(record)
+                try:
+                    search(record)
+                except NothingFeasibleError:  # the relaxation has a solution, whole numbers have none
+                    raise self._infeasible(record) from None
             else:
                 self._near(record, (nearby.more_racks, nearby.other_racks, nearby.other_places), self.control)
         else:
@@ -149,12 +152,16 @@ class Repair:
         found = self.planner.relaxation.solve(self.control, matrix, matrix.lower, matrix.upper, method="ipm", iterations=PATIENCE)
         self.finish.clock("relax", since)
         if found.outcome is Outcome.INFEASIBLE:
-            control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
-            named = conflicts(record.instance, matrix, control, threads=self.planner.threads, seed=self.planner.seed)
-            raise InfeasibleError(named, self.finish.summary(self.dataset, record, None, infeasible=True))
+            raise self._infeasible(record)
         if found.row_dual is not None:
             record.certify(found.row_dual)
         record.log("relaxation solved")
+
+    def _infeasible(self, record: Record) -> InfeasibleError:
+        """The rules that conflict, named."""
+        control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
+        named = conflicts(record.instance, record.matrix, control, threads=self.planner.threads, seed=self.planner.seed)
+        return InfeasibleError(named, self.finish.summary(self.dataset, record, None, infeasible=True))
 
     # plans, the nearest first ------------------------------------------------------------------
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.tables import DecisionKind, Directive, Rule
-from optimizer.conflicts import HARD
+from optimizer.conflicts import HARD, activity
 from optimizer.explain.answer import number
-from optimizer.explain.elastic import activity
 from optimizer.explain.limits import directive_words, named, scale_of
 from optimizer.explain.obstacles import Wish, obstacles, periods_wished
 from optimizer.instance import Floats, Instance

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csc_array, hstack
 
 from optimizer.blocks.base import MILLION, Index
-from optimizer.conflicts import GIVES_WAY, HARD
+from optimizer.conflicts import GIVES_WAY, HARD, activity
 from optimizer.highs import Control, Outcome, Program, Solution
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
@@ -69,18 +69,6 @@ def size_of(inst: Instance, matrix: Matrix, name: str, key: Index, row: int) -> 
     else:
         size = abs(high) if np.isfinite(high) else abs(low)
     return size if size > SMALLEST else 1.0
-
-
-def activity(matrix: Matrix) -> tuple[Floats, Floats]:
-    """Least and most of each row within the bounds of its columns; infinite where they are; shape (rows,) each."""
-    entries = matrix.a.tocoo()
-    some = entries.data != 0.0  # nothing times an infinite bound is nothing
-    row, column, value = entries.row[some], entries.col[some], entries.data[some]
-    low, high = value * matrix.lower[column], value * matrix.upper[column]
-    least, most = np.zeros(matrix.shape[0]), np.zeros(matrix.shape[0])
-    np.add.at(least, row, np.minimum(low, high))
-    np.add.at(most, row, np.maximum(low, high))
-    return least, most
 
 
 def slacks_of(inst: Instance, matrix: Matrix, families: Iterable[str]) -> list[Slack]:

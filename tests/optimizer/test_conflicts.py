@@ -51,6 +51,7 @@ def infeasible(dataset: Dataset) -> InfeasibleError:
     return error
 
 
+MANY = 3e6
 THREE = {"from_period": Q3, "to_period": Q3}
 CASES: dict[str, tuple[Case, list[str]]] = {
     "more racks than supply: 8 at each of two sites, 10 in all": (
@@ -105,6 +106,13 @@ CASES: dict[str, tuple[Case, list[str]]] = {
             "directives": directives(least("deliveries", 50, contract_id="c", from_period=Q4)),
         },
         [f"customer share of u in {Q4} can't hold with the rest: 110400 USD of revenue too much"],
+    ),
+    "3 million contract GPUs too many are short, more than any round bound": (
+        {
+            "contracts": [{"contract_id": "c", "max_short_share": 0.0, "grace_periods": 3}],
+            "contract_ramp": [{"contract_id": "c", "gpus": MANY}],
+        },
+        [f"contract c in {Q4}: max_short_share 0 can't hold with the rest: 2.9999e+06 contract GPUs more would be short"],
     ),
     "100 m3 at 1 L per kWh are 4.6296 GPUs over 2160 hours": (
         {

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_array
 
+from optimizer.conflicts import activity
 from optimizer.explain import conflict as module
 from optimizer.explain.checks import checked
 from optimizer.explain.conflict import Conflict, Filter, explain_conflict
-from optimizer.explain.elastic import activity
 from optimizer.formulation import formulate
 from optimizer.highs import Control
 from optimizer.instance import Instance

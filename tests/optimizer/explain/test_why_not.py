@@ -189,6 +189,16 @@ def test_a_wish_that_other_rules_do_not_leave_room_for() -> None:
     assert found.relaxation == f"supply of h100 up to {Q1}: 2 racks more (supply.csv)"
 
 
+def test_a_wish_that_whole_racks_alone_rule_out() -> None:
+    """There is one rack of 10 GPUs, and a gets 5: half a rack at b would do, but there are no half racks."""
+    half = {"row": "half", "rule": "min", "decision": "deliveries", "site_id": "a", "value": 5}
+    found = asked(solved(supply=[{"gen_id": "h100", "racks": 1}], directives=[half]), Wish(5, None, "b", "c"))
+    assert found.possible is Possible.NO
+    assert found.conflict is not None
+    assert found.conflict.in_whole_numbers
+    assert found.relaxation == f"supply of h100 up to {Q1}: 1 rack more (supply.csv)"
+
+
 def test_what_the_terms_of_a_contract_rule_out() -> None:
     case = solved(contracts=[{"contract_id": "c", "excluded_sites": ["b"]}])
     found = asked(case, Wish(10, None, "b", "c"))
