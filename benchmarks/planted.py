@@ -19,7 +19,7 @@ from models.plan import Plan
 from models.tables import Contract, ContractStatus, DecisionKind, Directive, Rule, Site
 from optimizer import plan
 from optimizer.blocks.directives import DirectiveConflictError
-from optimizer.explain.conflict import Conflict, Repair, Way
+from optimizer.explain.conflict import Conflict, Way
 from optimizer.formulation import formulate
 from optimizer.highs import Control, Outcome, Program
 from optimizer.instance import Instance
@@ -366,21 +366,19 @@ MORE = 1e-6
 
 
 def repaired(dataset: Dataset, found: Conflict) -> Dataset | None:
-    """The dataset with the cheapest repair of each conflict carried out; None where one of them is no change of a table."""
-    for one in (found, *found.beside):
-        if not one.repairs:
-            return None
-        changed = carried_out(dataset, one.repairs[0])
-        if changed is None:
-            return None
-        dataset = changed
-    return dataset
+    """The dataset with the cheapest repair carried out, or where several conflicts stand side by side what resolves all of them.
+
+    None where that is no change of a table.
+    """
+    if found.beside:
+        return carried_out(dataset, found.gives_way)
+    return carried_out(dataset, found.repairs[0].ways) if found.repairs else None
 
 
-def carried_out(dataset: Dataset, repair: Repair) -> Dataset | None:
-    """The dataset with a repair carried out; None where that is no change of a table."""
+def carried_out(dataset: Dataset, ways: Iterable[Way]) -> Dataset | None:
+    """The dataset with limits given way; None where that is no change of a table."""
     changed: Dataset | None = dataset
-    for way in repair.ways:
+    for way in ways:
         if changed is not None:
             changed = _given(changed, way, dataset)
     return changed

@@ -89,7 +89,8 @@ class Conflict:
         capacity: limits of the dataset that they run into.
         repairs: changes that resolve it, each alone, those shown for whole racks first, then the cheapest; those of the conflicts beside it are left to those.
         beside: conflicts of other rules, which would be left if this one were resolved.
-        gives_way: the smallest sum of shares by which all rules would have to give way together.
+        gives_way: what resolves all conflicts at once, for the smallest sum of shares; the repairs of one conflict leave the others out
+            of account, so that it takes this where several overlap.
         complete: whether everything was found in time.
     """
 
@@ -166,7 +167,7 @@ def explain_conflict(
             (row,) = error.rows
             alone.append(_impossible(inst, row, str(error)))
             inst = Instance(inst.dataset.replace(None, directives=[d for d in inst.dataset.rows(Directive) if d.row != row]))
-    rest = Filter(inst, matrix, control or Control(), threads, seed).run(capacity)
+    rest = Filter(inst, matrix, control or Control(), threads, seed, bool(alone)).run(capacity)
     if not alone:
         return rest
     findings = tuple(finding for one in alone for finding in one.findings)
@@ -177,6 +178,7 @@ def explain_conflict(
         alone[0],
         findings=findings + (rest.findings if rest is not None else ()),
         beside=others,
+        gives_way=tuple(w for one in alone for r in one.repairs for w in r.ways) + (rest.gives_way if rest is not None else ()),
         complete=rest is None or rest.complete,
     )
 
@@ -197,6 +199,7 @@ class Filter:
         inst, matrix: of the dataset.
         control: deadline and stop.
         threads, seed: of the solver.
+        known: whether it is known that there is no plan, so that a long search for what else conflicts is not worth its time.
     """
 
     inst: Instance
@@ -204,6 +207,7 @@ class Filter:
     control: Control
     threads: int = 1
     seed: int = 0
+    known: bool = False
     elastic: Elastic = field(init=False)
 
     def __post_init__(self) -> None:
@@ -256,7 +260,7 @@ class Filter:
         found = self.elastic.solve(self.control, soft, dropped)
         if found is None or found.objective > GIVES_WAY:
             return found, False
-        control = self.control.until(WHOLE_SECONDS) if dropped else self.control
+        control = self.control.until(WHOLE_SECONDS) if dropped or self.known else self.control
         return self.elastic.solve(control, soft, dropped, integer=True), True
 
     def _core(self, soft: Solution, integer: bool, dropped: list[Group]) -> Core:

@@ -42,6 +42,7 @@ def test_a_planted_conflict_is_one_and_a_repair_that_gives_less_is_none() -> Non
     assert feasible(p.base.dataset)
     found = explain_conflict(p.dataset)
     assert found is not None
+    assert not found.beside
     half = tuple(replace(r, ways=tuple(replace(w, amount=w.amount / 2) for w in r.ways)) for r in found.repairs)
     less = repaired(p.dataset, replace(found, repairs=half))
     assert less is not None

@@ -202,6 +202,8 @@ def test_what_is_no_decision_is_told_with_its_reason_and_the_rest_is_asked_witho
     assert "2 racks wanted in 2026-Q2, 0 possible, 2 more needed (supply.csv); enough from 2026-Q3 on" in found.words[0]
     assert "repair: directive d1 (min in_service of a 2 in 2026-Q2) to be taken back" in found.words
     assert [m.limit.place for m in found.beside[0].members] == ["d2", "d3"]
+    assert {w.limit.place: w.amount for w in found.gives_way} == {"d1": 0.0, "d2": pytest.approx(2)}
+    assert found.words[-1].startswith("all of this is resolved, for the least in all, by: directive d1 ")
 
 
 def test_two_conflicts_at_once() -> None:
