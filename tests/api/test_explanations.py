@@ -204,6 +204,12 @@ def test_an_explanation_that_is_stopped_without_an_answer_is_cancelled(live: Liv
     assert (found["state"], found["answer"]) == ("cancelled", None)
 
 
+def test_an_explanation_without_an_answer_in_time_says_so_and_is_asked_anew(live: Live) -> None:
+    late = [explain(live, "prices", line=live.line, seed=5, time_limit=1e-9) for _ in range(2)]
+    assert [(one["answer"], one["stop_reason"]) for one in late] == [(None, "time_limit")] * 2
+    assert late[0]["id"] != late[1]["id"]
+
+
 @pytest.mark.parametrize(("told", "answer"), [(PricesAnswer, Prices), (WhyAnswer, Why), (WhyNotAnswer, WhyNot)])
 def test_answers_are_typed_in_full(told: Any, answer: Any) -> None:
     assert told.model_fields.keys() - {"kind"} == {field.name for field in dataclasses.fields(answer)}
