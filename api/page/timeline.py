@@ -92,7 +92,8 @@ def _timeline(request: Request, shown: Shown, measure: Measure) -> Response:
     frame, labels = standing(shown), shown.dataset.calendar.labels
     by_kind = measure in (Measure.GENERATION, Measure.CONTRACT)
     colours = _colours(shown, measure, frame) if by_kind else {}
-    most = 0.0 if by_kind else float(frame[COLUMNS[measure]].max())
+    both = [COLUMNS[measure], f"base_{COLUMNS[measure]}"]  # one scale, so that a plan and its baseline look alike where they are
+    most = 0.0 if by_kind else float(frame[both].to_numpy(float).max())
     write = _writer(measure)
     rows: list[dict[str, Any]] = []
     records = frame.to_dict("records")
