@@ -13,7 +13,7 @@ PLAN_OPTIONS ?=
 LOCK_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help plan test check format lock docs bench bench-full soak soak-differential soak-kills soak-api soak-explain clean
+.PHONY: help plan test check format lock docs questions bench bench-full soak soak-differential soak-kills soak-api soak-explain clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -62,6 +62,9 @@ docs: $(INSTALLED) ## write the chapters that come from the code
 	$(RUN) -m models.schema docs/
 	$(RUN) -m optimizer.docs docs/
 	$(RUN) -m api.docs docs/
+
+questions: $(INSTALLED) ## answer the questions of docs/questions on the plan in PLAN= (ten minutes) and write docs/questions.md
+	$(RUN) -m benchmarks.questions "$(PLAN)"
 
 bench: $(INSTALLED) ## measure the main goals (a quarter of an hour; leave the machine alone) and write benchmarks/RESULTS.md
 	$(RUN) -m benchmarks.bench
