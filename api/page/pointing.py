@@ -1,8 +1,7 @@
-"""A table of sites and periods to point at: how full each site is, each cell a link."""
+"""A table of sites and periods to point at: how full each site is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.dataset import Dataset
@@ -20,23 +19,20 @@ class Cell:
 
     Attributes:
         period: label.
-        href: where it leads.
         level: shade, from 0 for empty to ``LEVELS``.
         title: in words.
     """
 
     period: str
-    href: str
     level: int
     title: str
 
 
-def cells(dataset: Dataset, plan: Plan | None, to: Callable[[str, str], str]) -> list[tuple[str, list[Cell]]]:
+def cells(dataset: Dataset, plan: Plan | None) -> list[tuple[str, list[Cell]]]:
     """Sites with a cell for each period.
 
     Args:
         plan: says how much of its IT power a site uses; without, nothing is.
-        to: address for a site and period.
     """
     used: dict[tuple[str, str], tuple[float, float]] = {}
     if plan is not None:
@@ -49,7 +45,7 @@ def cells(dataset: Dataset, plan: Plan | None, to: Callable[[str, str], str]) ->
             label = dataset.calendar.label(t)
             mw, most = used.get((site.site_id, label), (0.0, 0.0))
             words = f"{mw:,.1f} of {most:,.1f} MW IT used" if most > EMPTY else "no IT power"
-            row.append(Cell(label, to(site.site_id, label), _level(mw, most), f"{site.site_id}, {label}: {words}"))
+            row.append(Cell(label, _level(mw, most), f"{site.site_id}, {label}: {words}"))
         found.append((site.site_id, row))
     return found
 

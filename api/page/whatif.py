@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 import pandas as pd
 from fastapi import APIRouter, Depends, Form, Request, Response
@@ -64,18 +65,27 @@ def show(request: Request, caller: Viewer, service: TheService, shown: TheShown,
     """The what-if that the address names, and the form that is asked for or pointed at."""
     if shown.line is None and shown.run is None:
         return render(request, "waiting.html", shown=shown)
-    draft = draft_of(service, shown, asked)
+    return opened(request, draft_of(service, shown, asked), asked)
+
+
+def opened(request: Request, draft: Draft, asked: Mapping[str, str], status: int = 200) -> Response:
+    """The page of a what-if, with the form that is asked for.
+
+    Args:
+        asked: ``at``, the number of a change that is edited; or ``type`` of a new one, filled in from what is pointed at;
+            ``form``, what was filled in before, as JSON.
+    """
     at = _number(asked.get("at", ""), len(draft.changes))
     kind = str(draft.changes[at].get("type", "")) if at is not None else asked.get("type", "")
     if kind not in CHANGES:
-        return page(request, draft, asked)
+        return page(request, draft, asked, status=status)
     given = draft.changes[at] if at is not None else pointed(kind, draft.dataset, asked)
     faults = draft.faults_at(at) if at is not None else {}
     if "form" in asked:
         given = next(iter(read_list(f"[{asked['form']}]")), given)
         tried, number = _with(draft, at, given)
         faults = tried.faults_at(number)
-    return page(request, draft, asked, kind=kind, given=given, at=at, faults=faults)
+    return page(request, draft, asked, kind=kind, given=given, at=at, faults=faults, status=status)
 
 
 def page(
@@ -102,7 +112,7 @@ def page(
         notice=notice, wrong=wrong or {}, rows=draft.rows[:ROWS_SHOWN], more=more,
         modes={mode: text for mode, text in MODES.items() if draft.plan is not None or mode is RunMode.PLAN}, gap=asked.get("gap", GAP),
         time=asked.get("time", TIME), mode=asked.get("mode", ""), tree=tree(draft.service, draft.shown.line), known=CHANGES,
-        heat=cells(dataset, draft.plan, lambda site, period: address("/whatif", site=site, period=period, **draft.state)),
+        heat=cells(dataset, draft.plan),
         periods=dataset.calendar.labels, contracts=[row.contract_id for row in dataset.rows(Contract)],
         gens=[row.gen_id for row in dataset.rows(Generation)],
         revisions=[] if saved is None else draft.service.store.scenarios.revisions(saved.scenario.id),
@@ -131,35 +141,56 @@ def draft_in(service: Service, form: FormData) -> tuple[Draft, Asked]:
     return draft_of(service, shown_of(service, asked.get("line"), asked.get("run")), asked), asked
 
 
-def to(request: Request, draft: Draft) -> Response:
-    """The address of a what-if; its page, if the address would be too long."""
-    where = address("/whatif", **draft.state)
+def to(request: Request, draft: Draft, opens: Mapping[str, Any] | None = None, status: int = 200) -> Response:
+    """The address of a what-if; its page, if the address would be too long.
+
+    Args:
+        opens: the form that is open in it, as :func:`opened` takes it.
+        status: of the page.
+    """
+    given = {name: str(value) for name, value in (opens or {}).items() if value is not None}
+    where = address("/whatif", **draft.state, **given)
     if len(where) > LONGEST_ADDRESS:
-        return page(request, draft, {})
-    return RedirectResponse(f"{where}#changes", 303, HEADERS)
+        return opened(request, draft, given, status)
+    return RedirectResponse(f"{where}#{'form' if given else 'changes'}", 303, HEADERS)
 
 
 @router.post("/whatif")
 def edit(request: Request, caller: Viewer, service: TheService, form: TheForm, action: Annotated[str, Form()]) -> Response:
-    """Do something to the list: add or replace a change, reorder, delete, take one back; nothing is stored."""
+    """Do something to the list (add or replace a change, reorder, delete, take one back), or open a form; nothing is stored.
+
+    Args:
+        action: what, and after a colon the number of a change, what is pointed at, or a type of change.
+    """
     draft, asked = draft_in(service, form)
     what, _, place = action.partition(":")
-    number = _number(place, len(draft.changes) + len(draft.inherited))
-    changes = list(draft.changes)
+    pointing = {name: asked[name] for name in (*POINTED, "period") if asked.get(name)}
+    if what == "point":
+        return to(request, draft, {name: value for name, value in parse_qsl(place) if name in (*POINTED, "period")})
+    if what == "open":
+        return to(request, draft, {"type": place or asked.get("type"), **pointing})
     if what in ("add", "more"):
         return _added(request, draft, asked, form, rows=what == "more")
+    number = _number(place, len(draft.changes) + len(draft.inherited))
     if what == "back" and number is not None:
-        found = draft.back(number)
-        if found is None:
-            told = "No single change takes this one back." + ("" if number < len(draft.inherited) else " It can be deleted.")
-            return page(request, draft, asked, notice=told)
-        return to(request, draft.having([*changes, found]))
+        return _taken_back(request, draft, asked, number)
+    changes = list(draft.changes)
     if number is not None and number < len(changes):
+        if what == "edit":
+            return to(request, draft, {"at": number})
         one = changes.pop(number)
         if what in ("up", "down"):
             changes.insert(max(0, number + (-1 if what == "up" else 1)), one)
-        return to(request, draft.having(changes))
     return to(request, draft.having([] if what == "clear" else changes))
+
+
+def _taken_back(request: Request, draft: Draft, asked: Asked, number: int) -> Response:
+    """The list with the change that takes another one back, where there is one."""
+    found = draft.back(number)
+    if found is not None:
+        return to(request, draft.having([*draft.changes, found]))
+    told = "No single change takes this one back." + ("" if number < len(draft.inherited) else " It can be deleted.")
+    return page(request, draft, asked, notice=told)
 
 
 def _added(request: Request, draft: Draft, asked: Asked, form: FormData, *, rows: bool) -> Response:
@@ -172,13 +203,9 @@ def _added(request: Request, draft: Draft, asked: Asked, form: FormData, *, rows
         more = _number(asked.get("more", ""), 100) or 0
         return page(request, draft, asked, kind=kind, given=change, at=at, more=more + 3)
     tried, number = _with(draft, at, change)
-    faults = tried.faults_at(number)
-    if not faults:
+    if not tried.faults_at(number):
         return to(request, tried)
-    where = address("/whatif", **draft.state, type=kind, at=at, form=words.as_json(change))
-    if len(where) > LONGEST_ADDRESS:
-        return page(request, draft, asked, kind=kind, given=change, at=at, faults=faults, status=422)
-    return RedirectResponse(f"{where}#form", 303, HEADERS)
+    return to(request, draft, {"type": kind, "at": at, "form": words.as_json(change)}, 422)
 
 
 def _with(draft: Draft, at: int | None, change: Mapping[str, Any]) -> tuple[Draft, int]:

@@ -76,7 +76,10 @@ function take(kind, data) {
     if (known === undefined || (name === "npv_usd" ? value > known : value < known)) line.push([now, value]);
   }
   if (data.phase && data.phase !== phase) at("phase").textContent = phase = data.phase;
-  if (data.state === "running" && data.attempt > 1) at("verdict").textContent = `It was taken up again after an interruption, attempt ${data.attempt}.`;
+  if (data.state === "running") {
+    const again = `It was taken up again after an interruption, attempt ${data.attempt}.`;
+    at("verdict").textContent = data.attempt > 1 ? again : "It is being searched.";
+  }
   at("elapsed").textContent = `${number(now, 1)} s`;
   at("npv").textContent = money(told.npv_usd.at(-1)?.[1]);
   at("bound").textContent = money(told.bound_usd.at(-1)?.[1]);

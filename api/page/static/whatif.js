@@ -1,12 +1,12 @@
 // The heat map takes one stop of the Tab key; arrows move within it.
 
 for (const map of document.querySelectorAll("[data-arrows]")) {
-  const rows = [...map.querySelectorAll("tbody tr")].map((row) => [...row.querySelectorAll("a")]);
+  const rows = [...map.querySelectorAll("tbody tr")].map((row) => [...row.querySelectorAll("button")]);
   const all = rows.flat();
-  for (const link of all) link.tabIndex = -1;
+  for (const one of all) one.tabIndex = -1;
   if (all.length) all[0].tabIndex = 0;
   map.addEventListener("keydown", (event) => {
-    const row = rows.findIndex((links) => links.includes(event.target));
+    const row = rows.findIndex((cells) => cells.includes(event.target));
     if (row < 0) return;
     const at = rows[row].indexOf(event.target);
     const next = {

@@ -23,6 +23,7 @@ from models.dataset import Dataset
 from tests.api.conftest import START, Live
 from tests.api.page.conftest import Watched
 from tests.api.page.test_page_browser import CONTRAST
+from tests.api.page.test_sign_in import browser as signed_in
 from tests.factories import small_dataset
 from tests.generator import random_dataset
 
@@ -113,8 +114,8 @@ def test_a_form_and_pointing_give_the_same_changes(watched: Watched, live: Live,
     assert words == ["denton-tx: IT power derated by 30 % from 2026-Q3"]
 
     page = watched.open(f"/whatif?line={LINE}")
-    page.locator(".heat a[title^='denton-tx, 2026-Q3:']").click()
-    page.get_by_role("link", name="Derate a site").click()
+    page.locator(".heat button[title^='denton-tx, 2026-Q3:']").click()
+    page.get_by_role("button", name="Derate a site").click()
     page.get_by_label("share of the capacity that is lost").fill("30")
     page.keyboard.press("Enter")
     expect(page.locator("ol.changes .sentence")).to_have_count(1)
@@ -143,7 +144,7 @@ def test_changes_are_reordered_replaced_taken_back_and_warned_of(watched: Watche
     page.get_by_role("button", name="Take back: lab_training").click()
     expect(page.locator("ol.changes .warn")).to_contain_text("Touches what change 2 touches")
     assert listed(page)[2] == {"type": "contract.price", "contract_id": "lab_training", "factor": 2.0}
-    page.get_by_role("link", name="Edit: abilene-tx").click()
+    page.get_by_role("button", name="Edit: abilene-tx").click()
     page.get_by_label("share of the capacity that is lost").fill("140")
     page.get_by_role("button", name="Replace the change").click()
     field = page.get_by_label("share of the capacity that is lost")
@@ -163,8 +164,8 @@ def test_scenarios_are_saved_revised_and_built_upon(watched: Watched, live: Live
     page.get_by_label("Name").fill("Late substation")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("h1")).to_have_text("Late substation")
-    page.locator(".pointing a", has_text="lab_training").first.click()
-    page.get_by_role("link", name="Delay a contract").click()
+    page.get_by_role("button", name="lab_training", exact=True).click()
+    page.get_by_role("button", name="Delay a contract").click()
     page.locator("#f-delay_periods").fill("1")
     page.get_by_role("button", name="Add the change").click()
     page.get_by_role("button", name="Save as revision 2").click()
@@ -368,3 +369,16 @@ def test_answers_draw_in_light_and_dark_and_on_paper(context: BrowserContext, li
         assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
         page.emulate_media(media="screen")
     assert watched.wrong == []
+
+
+def test_a_list_too_long_for_an_address_stays_in_the_page(live: Live) -> None:
+    changes = [{"type": "contract.price", "contract_id": "c", "factor": 1 + n / 1000} for n in range(200)]
+    with signed_in(live) as http:
+        page = http.post("/whatif", data={"line": live.line, "changes": json.dumps(changes), "action": "delete:0"})
+        assert page.status_code == 200
+        assert len(page.text) < 600_000  # the list stands in it once for each form, not for each button
+        assert page.text.count('class="sentence"') == 199
+        page = http.post("/whatif", data={"line": live.line, "changes": json.dumps(changes), "action": "edit:3"})
+        assert 'value="1.003"' in page.text
+        refused = http.post("/whatif", data={"line": live.line, "changes": json.dumps(changes * 3), "action": "clear"})
+        assert (refused.status_code, "600 changes; at most 500 are allowed" in refused.text) == (413, True)
