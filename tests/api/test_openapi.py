@@ -45,3 +45,10 @@ def test_every_operation_says_what_it_does_and_how_it_fails(committed: dict[str,
             assert operation["description"], (method, path)
             refusals = {status for status in operation["responses"] if status.startswith("4")}
             assert not path.startswith(PREFIX) or {"401", "403"} <= refusals, (method, path, refusals)
+
+
+def test_what_a_docstring_says_of_an_attribute_is_said_of_its_property(committed: dict[str, Any]) -> None:
+    schemas = committed["components"]["schemas"]
+    assert not any("Attributes:" in schema.get("description", "") for schema in schemas.values())
+    assert schemas["Delta"]["properties"]["before"]["description"] == "of the first and second plan."
+    assert "a price is never too low" in schemas["Confirmation"]["properties"]["verdict"]["description"]
