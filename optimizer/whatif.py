@@ -26,6 +26,11 @@ from optimizer.planner import Planning, Progress, plan
 from optimizer.repair import Repair
 from optimizer.warm import Warm
 
+WARMING = 0.5
+"""Share of a time limit that warming up may take."""
+LEAST = 0.1
+"""Seconds left to a search at least."""
+
 
 class Mode(StrEnum):
     """How a change is answered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,11 +97,13 @@ def run(options: Options, errors: Console) -> Outcome:
         StorageError: the plan could not be written.
     """
     import optimizer
-    from optimizer.whatif import Planner
+    from optimizer.highs import Control
+    from optimizer.whatif import LEAST, WARMING, Planner
 
     options.check()
     changes = read_files(options.changes)
     with SearchProgress(errors, options.gap, options.quiet) as progress, stop_on_signal(progress.say) as stop:
+        control = Control(time.monotonic() + options.time_limit, stop)
         progress.phase("reading the plan")
         plan = read_plan(options.plan)
         dataset = plan_folder.dataset_of(plan, options.plan, options.dataset)
@@ -109,10 +112,9 @@ def run(options: Options, errors: Console) -> Outcome:
         try:
             if options.mode == "repair":
                 progress.phase("warming up")
-                planner.warm()
-            answer = planner.change(
-                changes, options.mode, gap=options.gap, time_limit=options.time_limit, progress=progress, stop=stop
-            )  # fmt: skip
+                planner.warm(control.until(WARMING * options.time_limit))
+            left = max(LEAST, control.deadline - time.monotonic())
+            answer = planner.change(changes, options.mode, gap=options.gap, time_limit=left, progress=progress, stop=stop)
         except optimizer.InfeasibleError as error:
             messages = ["no plan can meet every limit after these changes:", *(f"  {conflict}" for conflict in error.conflicts)]
             raise CommandError(messages, ExitCode.INFEASIBLE, "infeasible", conflicts=list(error.conflicts)) from error
@@ -146,7 +148,9 @@ def _outcome(options: Options, answer: Answer, paths: dict[str, str]) -> Outcome
             "violations": [violation.message for violation in answer.evaluation.violations],
         }  # fmt: skip
         broken = [violation.message for violation in answer.evaluation.violations]
-        lines.append(f"unchanged   {answer.evaluation.npv_usd / 1e6:,.1f} million USD; {len(broken) or 'no'} limits broken")
+        lines.append(
+            f"unchanged   {answer.evaluation.npv_usd / 1e6:,.1f} million USD; {len(broken) or 'no'} {'limit' if len(broken) == 1 else 'limits'} broken"
+        )
         lines += [f"  {message}" for message in broken[:SHOWN]] + ([f"  and {len(broken) - SHOWN} more"] if len(broken) > SHOWN else [])
     if answer.plan is not None:
         summary = answer.plan.summary

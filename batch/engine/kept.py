@@ -12,12 +12,10 @@ from models.files import dataset_from_bytes
 from models.plan_files import plan_from_bytes
 from optimizer.explain.ground import Ground
 from optimizer.highs import Control
-from optimizer.whatif import Planner
+from optimizer.whatif import WARMING, Planner
 
 PLANNERS, GROUNDS = 2, 1
 """How many are kept."""
-WARMING = 0.5
-"""Share of the time limit that warming up may take."""
 Key = tuple[str, ...]
 T = TypeVar("T")
 _planners: OrderedDict[Key, Planner] = OrderedDict()

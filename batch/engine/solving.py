@@ -22,10 +22,7 @@ from optimizer import InfeasibleError, NoPlanError, Progress, SolverError, plan
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.explain.placement import PlacementError
 from optimizer.highs import CAREFUL, Control
-from optimizer.whatif import Answer, Evaluation, Mode, evaluate
-
-LEAST = 0.1
-"""Seconds left to a search at least."""
+from optimizer.whatif import LEAST, Answer, Evaluation, Mode, evaluate
 
 log = logging.getLogger(__name__)
 

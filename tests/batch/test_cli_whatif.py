@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from batch.cli import run
 from models.files import read_dataset
 from models.plan_files import read_plan
 from optimizer.audit import audit
+from optimizer.highs import Control
+from optimizer.whatif import WARMING, Answer, Planner
 
 DATASET = Path(__file__).resolve().parents[2] / "data" / "teaching" / "sign-or-decline"
 
@@ -96,3 +100,26 @@ def test_options_that_cannot_be(planned: Path, tmp_path: Path, capsys: pytest.Ca
         assert run(["whatif", str(planned), "-c", str(path), *extra]) == 2
         assert capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_warming_up_counts_for_the_time_limit(
+    planned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = changes_file(tmp_path, {"type": "discount.rate", "discount_rate": 0.2})
+    given: list[float] = []
+    warm, change = Planner.warm, Planner.change
+
+    def warmed(self: Planner, control: Control | None = None) -> None:
+        given.append(control.remaining if control is not None else math.inf)
+        warm(self, control)
+        time.sleep(1.0)
+
+    def changed(self: Planner, *rest: Any, **options: Any) -> Answer:
+        given.append(options["time_limit"])
+        return change(self, *rest, **options)
+
+    monkeypatch.setattr(Planner, "warm", warmed)
+    monkeypatch.setattr(Planner, "change", changed)
+    assert answered(["whatif", str(planned), "--change", str(path), "--time-limit", "30"], capsys)[0] == 0
+    assert 0 < given[0] <= 30 * WARMING
+    assert 0 < given[1] <= 29
