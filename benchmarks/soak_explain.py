@@ -76,16 +76,16 @@ class Explained:
 
 
 @cache
-def based(seed: int) -> Base:
+def based(seed: int, **size: int) -> Base:
     """A base by its seed."""
-    return base(seed)
+    return base(seed, **size)
 
 
-def planted(count: int, first: int = FIRST) -> Iterator[Planted]:
-    """So many conflicts, of all kinds in turn; a kind that can't be planted in a dataset gives way to the next."""
+def planted(count: int, first: int = FIRST, **size: int) -> Iterator[Planted]:
+    """So many conflicts in datasets of a size, of all kinds in turn; a kind that can't be planted in a dataset gives way to the next."""
     kinds = list(KINDS)
     for i in range(count):
-        own, found, step = based(first + i // EACH), None, 0
+        own, found, step = based(first + i // EACH, **size), None, 0
         while found is None:
             one, two = kinds[(i + step) % len(kinds)], kinds[(i * 7 + 3 * step + 5) % len(kinds)]
             found = plant(own, (one, two) if i % DOUBLE == DOUBLE - 1 and one != two else (one,), first + i + 1000 * step)
