@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from models.plan import relative_gap
 from models.plan_files import plan_to_bytes
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Reporter:
         self._lock = threading.Lock()
         self._progress: Progress | None = None
         self._plan: Plan | None = None
+        self._bound: float | None = None
         self._sent = self._looked = -float("inf")
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
@@ -52,11 +54,18 @@ class Reporter:
         """Take news of the search."""
         with self._lock:
             self._progress = progress
+            self._tighten(progress.bound_usd)
 
     def keep(self, plan: Plan) -> None:
         """Take a better plan."""
         with self._lock:
             self._plan = plan
+            self._tighten(plan.summary.bound_usd)
+
+    def _tighten(self, bound_usd: float | None) -> None:
+        """Note a bound; a plan that was audited meanwhile comes with an older one."""
+        if bound_usd is not None and (self._bound is None or bound_usd < self._bound):
+            self._bound = bound_usd
 
     def _run(self) -> None:
         while not self._ended.wait(TICK):
@@ -70,12 +79,14 @@ class Reporter:
             plan = None
             if now - self._sent >= INCUMBENT_EVERY:
                 plan, self._plan = self._plan, None
+            bound = self._bound
         if progress is not None:
             self._send("progress", dict(vars(progress)))
         if plan is not None:
             self._sent = now
-            summary = plan.summary
-            figures = {"npv_usd": summary.npv_usd, "bound_usd": summary.bound_usd, "gap": summary.gap}
+            npv = plan.summary.npv_usd
+            gap = None if npv is None or bound is None else relative_gap(bound, npv)
+            figures = {"npv_usd": npv, "bound_usd": bound, "gap": gap}
             self._send("incumbent", {"plan": plan_to_bytes(plan), **figures})
         if now - self._looked >= LOOK_EVERY:
             self._looked = now
