@@ -42,8 +42,8 @@ SERVED := $(wildcard tests/api/test_*.py) tests/api/page tests/batch/engine test
   tests/benchmarks/test_bench.py tests/benchmarks/test_service_report.py
 
 test: $(INSTALLED) ## run every test
-	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(SERVED:%=--ignore=%) tests
-	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(SERVED)
+	$(RUN) -m pytest --durations 20 --numprocesses auto --maxprocesses 4 --dist worksteal $(SERVED:%=--ignore=%) tests
+	$(RUN) -m pytest --durations 20 --numprocesses 2 --dist loadfile $(SERVED)
 
 check: $(INSTALLED) ## lint, format and types
 	$(RUN) -m ruff check .

@@ -107,8 +107,8 @@ def test_arguments_out_of_range_are_refused(gap: float, limit: float) -> None:
 
 def test_the_time_limit_is_kept_and_the_best_plan_returned(large: Dataset) -> None:
     began = time.monotonic()
-    made = plan(large, gap=0, time_limit=12, threads=1)
-    assert time.monotonic() - began < 12 + OVERRUN
+    made = plan(large, gap=0, time_limit=20, threads=1)
+    assert time.monotonic() - began < 20 + OVERRUN
     assert made.summary.stop_reason is StopReason.TIME_LIMIT
     assert made.summary.gap is not None
     assert made.summary.gap > 0
