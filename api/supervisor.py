@@ -408,4 +408,9 @@ def _found(state: RunState, outcome: dict[str, Any]) -> dict[str, Any]:
         return {"solution_status": summary["status"], **{name: summary[name] for name in names}}
     if outcome.get("from_checkpoint"):
         return {**nothing, "solution_status": NO_SOLUTION, "stop_reason": outcome["stop_reason"]}
+    kind = (outcome.get("failure") or {}).get("kind")
+    if kind == Failure.INFEASIBLE:
+        return {**nothing, "solution_status": "infeasible", "stop_reason": "proved_infeasible"}
+    if kind == Failure.NO_PLAN:  # without a summary only where it was stopped before the search began
+        return {**nothing, "solution_status": NO_SOLUTION, "stop_reason": "user_stop"}
     return {**nothing, "stop_reason": outcome.get("stop_reason")}  # of an explanation

@@ -344,3 +344,12 @@ def test_service_ends_although_the_bell_rings_at_that_moment(store: Store, serve
         assert done, "the dispatcher goes on"
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "reason"), [("infeasible", "infeasible", "proved_infeasible"), ("no_plan", "none", "user_stop")]
+)  # fmt: skip
+def test_an_end_without_summary_has_a_status(kind: str, status: str, reason: str) -> None:
+    """A run that was stopped before its search began, and rules that the data alone rule out, have no summary."""
+    found = supervising._found(RunState.SUCCEEDED, {"plan": None, "failure": {"kind": kind, "detail": "", "faults": []}})
+    assert (found["solution_status"], found["stop_reason"]) == (status, reason)
