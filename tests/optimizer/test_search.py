@@ -88,7 +88,7 @@ def test_the_gap_asked_for_is_proven(gap: float, status: SolutionStatus | None, 
     assert best.summary.npv_usd * (1 - gap) - 1e-6 * abs(best.summary.npv_usd) <= s.npv_usd <= best.summary.npv_usd * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("seed", list(SEEDS)[1:7])
+@pytest.mark.parametrize("seed", list(SEEDS)[1:4])
 def test_log_and_summary_are_consistent(seed: int) -> None:
     made = plan(random_dataset(seed), gap=0, threads=1)
     check_summary(made)
