@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -35,7 +36,7 @@ TABLES = {
     "kpis": "key figures", "terms": "terms of NPV", "racks": "racks installed and retired", "decisions": "decisions", "contracts": "deliveries to contracts",
     "limits": "limits that became tight or slack",
 }  # fmt: skip
-Of = Annotated[list[str], Query(alias="of", max_length=20, description="runs with a plan; the others are compared with the first")]
+Of = Annotated[tuple[str, ...], Query(alias="of", max_length=20, description="runs with a plan; the others are compared with the first")]
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Side:
         return "; ".join(self.run.sentences) or "no changes"
 
 
-def sides(caller: Caller, service: Service, ids: list[str]) -> list[Side]:
+def sides(caller: Caller, service: Service, ids: Sequence[str]) -> list[Side]:
     """The plans, the first without a difference.
 
     Raises:
@@ -88,7 +89,7 @@ def _bridge(letter: str, diff: RunDiff) -> str:
 
 
 @router.get("/compare")
-def show(request: Request, caller: Viewer, service: TheService, shown: TheShown, of: Of = []) -> Response:  # noqa: B006
+def show(request: Request, caller: Viewer, service: TheService, shown: TheShown, of: Of = ()) -> Response:
     """Plans side by side; without two of them, the form to choose some."""
     found = sides(caller, service, of)
     first = found[0].run if found else None
@@ -115,7 +116,7 @@ def _shown_of(service: Service, run: RunView | None) -> Shown | None:
 
 
 @router.get("/compare/{table}.csv")
-def table(caller: Viewer, service: TheService, table: str, of: Of = []) -> Response:  # noqa: B006
+def table(caller: Viewer, service: TheService, table: str, of: Of = ()) -> Response:
     """A table of the comparison as a file, of all plans below one another."""
     if table not in TABLES:
         raise ProblemError(404, "unknown_table", f"there is no table {table}; there are {', '.join(TABLES)}")

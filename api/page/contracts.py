@@ -8,12 +8,10 @@ from fastapi import APIRouter, Request, Response
 
 from api.page.frame import PageRoute, csv, render
 from api.page.priced import near_contract, price_list
-from api.page.shown import Shown, TheShown, not_yet
-from api.problems import ProblemError
+from api.page.shown import Shown, TheShown, known, not_yet
 from api.security import Viewer
 from batch.svg import Bars, Line, bars
 from models import tables as tb
-from models.faults import closest
 from models.place_views import sites_of
 from models.plan import Plan
 from models.plan_views import contract_lateness
@@ -47,28 +45,15 @@ def contracts_csv(caller: Viewer, shown: TheShown) -> Response:
 @router.get("/contracts/{contract}")
 def contract(request: Request, caller: Viewer, shown: TheShown, contract: str) -> Response:
     """A contract with its quarters."""
-    return not_yet(request, shown) or _contract(request, shown, known_contract(shown, contract))
+    return not_yet(request, shown) or _contract(request, shown, known(shown.dataset.rows(tb.Contract), "contract", contract))
 
 
 @router.get("/contracts/{contract}/periods.csv")
 def contract_csv(caller: Viewer, shown: TheShown, contract: str) -> Response:
     """A contract period by period."""
-    known_contract(shown, contract)
+    known(shown.dataset.rows(tb.Contract), "contract", contract)
     frame = shown.plan.contracts
     return csv(frame[frame["contract_id"] == contract], f"{contract}-{shown.line_name or 'plan'}")
-
-
-def known_contract(shown: Shown, id: str) -> tb.Contract:
-    """A contract of the dataset.
-
-    Raises:
-        ProblemError: 404, there is none.
-    """
-    every = {row.contract_id: row for row in shown.dataset.rows(tb.Contract)}
-    if id not in every:
-        near = closest(id, every)
-        raise ProblemError(404, "unknown_contract", f"there is no contract {id}{f'; did you mean {near}?' if near else ''}")
-    return every[id]
 
 
 def _contract(request: Request, shown: Shown, row: tb.Contract) -> Response:

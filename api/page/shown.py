@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
@@ -16,7 +16,9 @@ from api.problems import ProblemError
 from api.routes.common import TheService
 from api.service import Service
 from api.store import RunMode, RunState
+from models import tables as tb
 from models.dataset import Dataset
+from models.faults import closest
 from models.plan import Plan
 
 T = TypeVar("T")
@@ -154,3 +156,23 @@ def not_yet(request: Request, shown: Shown) -> Response | None:
     if shown.line is not None and not {"line", "run"} & request.query_params.keys():
         return RedirectResponse(shown.to(request.url.path, **request.query_params), 303, HEADERS)
     return render(request, "waiting.html", shown=shown) if shown.run is None else None
+
+
+Row = TypeVar("Row", bound=tb.Row)
+
+
+def known(rows: Iterable[Row], what: str, id: str) -> Row:
+    """The row of an id.
+
+    Args:
+        rows: of the table whose ids are in the column ``<what>_id``.
+        what: site or contract.
+
+    Raises:
+        ProblemError: 404, there is none.
+    """
+    every = {str(getattr(row, f"{what}_id")): row for row in rows}
+    if id not in every:
+        near = closest(id, every)
+        raise ProblemError(404, f"unknown_{what}", f"there is no {what} {id}{f'; did you mean {near}?' if near else ''}")
+    return every[id]

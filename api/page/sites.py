@@ -11,12 +11,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.page import words
 from api.page.frame import PageRoute, csv, render
-from api.page.shown import Shown, TheShown, not_yet
+from api.page.shown import Shown, TheShown, known, not_yet
 from api.problems import ProblemError
 from api.security import Viewer
 from batch.svg import Bars, Line, Spot, bars, site_map
 from models import tables as tb
-from models.faults import closest
 from models.headroom import RESOURCES, headroom
 from models.place_views import contracts_at, decisions_at, racks_at
 
@@ -103,28 +102,15 @@ def _want(missing: str) -> str:
 @router.get("/sites/{site}")
 def site(request: Request, caller: Viewer, shown: TheShown, site: str) -> Response:
     """A site with its quarters."""
-    return not_yet(request, shown) or _site(request, shown, known_site(shown, site))
+    return not_yet(request, shown) or _site(request, shown, known(shown.dataset.rows(tb.Site), "site", site))
 
 
 @router.get("/sites/{site}/headroom.csv")
 def site_csv(caller: Viewer, shown: TheShown, site: str) -> Response:
     """Headroom of a site in all periods."""
-    known_site(shown, site)
+    known(shown.dataset.rows(tb.Site), "site", site)
     frame = shown.view(headroom)
     return csv(frame[frame["site_id"] == site], f"{site}-{shown.line_name or 'plan'}")
-
-
-def known_site(shown: Shown, id: str) -> tb.Site:
-    """A site of the dataset.
-
-    Raises:
-        ProblemError: 404, there is none.
-    """
-    every = {row.site_id: row for row in shown.dataset.rows(tb.Site)}
-    if id not in every:
-        near = closest(id, every)
-        raise ProblemError(404, "unknown_site", f"there is no site {id}{f'; did you mean {near}?' if near else ''}")
-    return every[id]
 
 
 def _site(request: Request, shown: Shown, site: tb.Site) -> Response:

@@ -42,6 +42,16 @@ def test_an_unknown_plan_is_told_in_words(live: Live, address: str) -> None:
     assert "Traceback" not in page.text
 
 
+@pytest.mark.parametrize("address", ["/sites/aa", "/sites/aa/headroom.csv", "/contracts/cc", "/contracts/cc/periods.csv"])
+def test_a_misspelt_site_or_contract_is_told_with_what_may_be_meant(live: Live, address: str) -> None:
+    with browser(live) as http:
+        page = http.get(f"{address}?line={live.line}")
+    what, meant = ("site", "a") if "sites" in address else ("contract", "c")
+    assert page.status_code == 404
+    assert f"there is no {what} " in page.text.lower()
+    assert f"did you mean {meant}?" in page.text
+
+
 def test_pages_and_files_have_the_headers(live: Live) -> None:
     with browser(live) as http:
         for address in ("/sign-in", f"/?line={live.line}", "/nowhere", "/static/style.css", "/static/page.js"):
