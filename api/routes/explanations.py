@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Query, Response
 from api import explaining
 from api.route import Route
 from api.routes.common import Cursor, IdempotencyKey, Limit, TheService, page, problems
-from api.routes.runs import Prefer, ended_within, seconds_of
+from api.routes.runs import Prefer, awaited, ended_within, seconds_of
 from api.schemas.base import FaultView, Page
 from api.schemas.explanations import ExplanationRequest, ExplanationView
 from api.security import Planner, Viewer
@@ -50,16 +50,8 @@ async def create(
     prefer: Prefer = None, idempotency_key: IdempotencyKey = None,
 ) -> ExplanationView:  # fmt: skip
     """Ask about a plan: 201 with the answer if it is there within the time that ``Prefer: wait`` allows, else 202."""
-    seconds = seconds_of(prefer, service)
-    run, stored = await asyncio.to_thread(explaining.accept, service, asked, caller.key_id, idempotency_key)
-    if not stored:
-        service.supervisor.ring()
-        if seconds:
-            run = await ended_within(service, run, seconds)
-    if seconds:
-        response.headers["Preference-Applied"] = f"wait={seconds:g}"
-    response.headers["Location"] = f"/api/v1/explanations/{run.id}"
-    response.status_code = 200 if stored else 201 if run.state in FINAL_STATES else 202
+    taken = await asyncio.to_thread(explaining.accept, service, asked, caller.key_id, idempotency_key)
+    run = await awaited(service, taken, prefer, response, "explanations")
     return view_of(run, await asyncio.to_thread(explaining.answer_of, service, run))
 
 

@@ -44,17 +44,28 @@ async def create(
     idempotency_key: IdempotencyKey = None,
 ) -> RunView:  # fmt: skip
     """Ask what changes do: 201 with the answer if it is there within the time that ``Prefer: wait`` allows, else 202."""
+    taken = await asyncio.to_thread(service.accept, asked, caller.key_id, idempotency_key)
+    return run_view(await awaited(service, taken, prefer, response, "runs"))
+
+
+async def awaited(service: Service, taken: tuple[Any, bool], prefer: str | None, response: Response, where: str) -> Any:
+    """The run of a question, when it has ended or the time that ``Prefer: wait`` allows is over; the response says which, and where it is.
+
+    Args:
+        taken: the run, and whether the store had the answer.
+        where: resource under which it is found.
+    """
+    run, stored = taken
     seconds = seconds_of(prefer, service)
-    run, stored = await asyncio.to_thread(service.accept, asked, caller.key_id, idempotency_key)
     if not stored:
         service.supervisor.ring()
         if seconds:
             run = await ended_within(service, run, seconds)
     if seconds:
         response.headers["Preference-Applied"] = f"wait={seconds:g}"
-    response.headers["Location"] = f"/api/v1/runs/{run.id}"
+    response.headers["Location"] = f"/api/v1/{where}/{run.id}"
     response.status_code = 200 if stored else 201 if run.state in FINAL_STATES else 202
-    return run_view(run)
+    return run
 
 
 def seconds_of(prefer: str | None, service: Service) -> float:
