@@ -18,7 +18,6 @@ import math
 import os
 import shutil
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from pydantic import ValidationError
 
 from models.checks.raw import RawTable
 from models.faults import Fault, InputError, PlanError, closest
+from models.files.archive import DAMAGED
 from models.files.atomic import staged_folder, storage, write_bytes
 from models.files.csv_folder import decode, ignored, load_file, parse_csv
 from models.plan import NPV_TERMS, PLAN_COLUMNS, Plan, SolutionStatus, Summary
@@ -99,7 +99,7 @@ def plan_from_bytes(data: bytes) -> Plan:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             files = {filename: archive.read(filename) for filename in archive.namelist()}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED as error:
         raise PlanError([_fault("plan", "is not a zip file, or a damaged one", "bad_zip", "a zip file of a plan folder")]) from error
     return _read_files(sorted(files), files.__getitem__)
 

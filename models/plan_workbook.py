@@ -8,28 +8,20 @@ import json
 import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import Any
-from xml.etree import ElementTree
 
 import openpyxl
 import xlsxwriter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from models.checks.raw import RawTable
 from models.faults import Fault, InputError, PlanError, closest
 from models.files.cells import ExactNumber
 from models.files.csv_folder import fill_table
-from models.files.workbook import LARGEST_UNPACKED, LONGEST_CELL, MOST_ROWS, NOTES_SHEET
+from models.files.workbook import DAMAGED, LARGEST_UNPACKED, LONGEST_CELL, MOST_ROWS, NOTES_SHEET
 from models.plan_cells import FILE_COLUMNS
 
 SUMMARY_SHEET = "summary"
-_DAMAGED = (
-    zipfile.BadZipFile, zlib.error, InvalidFileException, ElementTree.ParseError, LookupError, ValueError, TypeError,
-    AttributeError, ArithmeticError, OSError, EOFError, RuntimeError, AssertionError,
-)  # fmt: skip
-"""What the libraries raise on a damaged workbook."""
 _WORKBOOK = "an Excel workbook (.xlsx)"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _CELL = f"in a workbook at most {LONGEST_CELL} characters, none written as _xHHHH_"
@@ -118,7 +110,7 @@ def parse_workbook(label: str, data: bytes) -> tuple[dict[str, Any], dict[str, R
         raise PlanError([Fault(label, "is an old .xls file or has a password", allowed=_WORKBOOK, code="bad_workbook")])
     try:
         sheets = _sheets(data, label)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         problem = f"cannot be read as a workbook ({type(error).__name__})"
         raise PlanError([Fault(label, problem, allowed=_WORKBOOK, code="bad_workbook")]) from error
     if SUMMARY_SHEET not in sheets:

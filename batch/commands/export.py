@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from pathlib import Path
 
 from batch.commands import plan_folder
 from batch.commands.outcome import Outcome
+from models.files.archive import DAMAGED
 from models.plan_files import read_plan
 
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*?name=\"([^\"]*)\"")
@@ -54,6 +54,6 @@ def _holds(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             sheets = _SHEET.findall(archive.read("xl/workbook.xml"))
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError, RuntimeError, IsADirectoryError):
+    except (*DAMAGED, KeyError, IsADirectoryError):
         return "is there and is not a workbook"
     return next((f"holds a {what}" for sheet, what in ((b"dataset", "dataset"), (b"summary", "plan")) if sheet in sheets), "")

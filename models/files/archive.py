@@ -15,6 +15,8 @@ from models.faults import Fault
 from models.files.atomic import storage
 from models.files.csv_folder import file_fault, folder_files, ignored, parse_folder
 
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What zipfile raises of a file that is no zip file, is damaged, encrypted, or packed in a way it does not know."""
 LARGEST = 256 * 2**20
 """Bytes that all members together may have once unpacked."""
 MOST_MEMBERS = 200
@@ -35,7 +37,7 @@ def parse_archive(label: str, data: bytes) -> RawDataset | Fault:
             members = _members(archive, infos)
     except _TooLargeError:
         return file_fault(label, "is larger unpacked than it says", "too_large", f"at most {LARGEST // 2**20} MiB unpacked")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, UnicodeDecodeError) as error:
+    except (*DAMAGED, OSError, UnicodeDecodeError) as error:
         return file_fault(label, f"cannot be read as a zip file ({type(error).__name__})", "bad_archive", _ALLOWED)
     if not any(name.endswith((".csv", ".toml")) for name in members):
         return file_fault(label, "holds no dataset", "no_dataset", _ALLOWED)

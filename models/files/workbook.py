@@ -33,7 +33,7 @@ LARGEST_UNPACKED = 512 * 2**20
 LONGEST_CELL = 32_767
 MOST_ROWS = 1_048_576
 
-_DAMAGED = (
+DAMAGED = (
     zipfile.BadZipFile, zlib.error, InvalidFileException, ElementTree.ParseError, LookupError, ValueError, TypeError,
     AttributeError, ArithmeticError, OSError, EOFError, RuntimeError, AssertionError,
 )  # fmt: skip
@@ -55,7 +55,7 @@ def parse_workbook(label: str, data: bytes) -> RawDataset | Fault:
         without_value = _formulas_without_value(data, sheets) if formulas else []
     except _TooLargeError as error:
         return file_fault(label, str(error), "too_large", f"at most {LARGEST_UNPACKED // 2**20} MiB unpacked, {MOST_ROWS} rows a sheet")
-    except _DAMAGED as error:
+    except DAMAGED as error:
         return file_fault(label, f"cannot be read as a workbook ({type(error).__name__})", "bad_workbook", _BAD_WORKBOOK)
     raw = RawDataset({}, {}, settings_label=f"sheet {SETTINGS_SHEET}", table_label="sheet {}")
     for sheet, place in without_value:
