@@ -25,7 +25,7 @@ from api.store import FINAL_STATES, NO_SOLUTION, BlobError, RunMode, RunState, S
 from batch.engine import Ended, Engine, Fate, Job
 from batch.engine.job import Failure
 from models.faults import InputError
-from models.plan import StopReason
+from models.plan import SolutionStatus, StopReason
 from models.plan_files import plan_from_bytes
 
 RETRIES = 1
@@ -406,11 +406,8 @@ def _found(state: RunState, outcome: dict[str, Any]) -> dict[str, Any]:
     if summary is not None:
         names = ("stop_reason", "npv_usd", "bound_usd", "gap")
         return {"solution_status": summary["status"], **{name: summary[name] for name in names}}
-    if outcome.get("from_checkpoint"):
-        return {**nothing, "solution_status": NO_SOLUTION, "stop_reason": outcome["stop_reason"]}
     kind = (outcome.get("failure") or {}).get("kind")
-    if kind == Failure.INFEASIBLE:
-        return {**nothing, "solution_status": "infeasible", "stop_reason": "proved_infeasible"}
-    if kind == Failure.NO_PLAN:  # without a summary only where it was stopped before the search began
-        return {**nothing, "solution_status": NO_SOLUTION, "stop_reason": "user_stop"}
-    return {**nothing, "stop_reason": outcome.get("stop_reason")}  # of an explanation
+    status = SolutionStatus.INFEASIBLE.value if kind == Failure.INFEASIBLE else None
+    if kind == Failure.NO_PLAN or outcome.get("from_checkpoint"):
+        status = NO_SOLUTION
+    return {**nothing, "solution_status": status, "stop_reason": outcome.get("stop_reason")}

@@ -19,7 +19,7 @@ Outcome = dict[str, Any]
 - ``seconds``: wall-clock time by phase;
 - ``conflicts``: of an infeasible problem, the rules that can't hold together;
 - ``explanation``: the answer of mode explain (:func:`optimizer.explain.as_json`), None if there was none in time;
-- ``stop_reason``: of mode explain, what has cut its answer short; None if nothing has;
+- ``stop_reason``: of what has no summary: why it ended without a plan; of mode explain, what has cut its answer short, None if nothing has;
 - ``failure``: why there is no answer: kind (a :class:`Failure`), detail, and for faulty input its faults (pointer, message, code).
 """
 

@@ -46,7 +46,7 @@ def outcome_of(job: Job, stop: threading.Event, progress: Callable[[Progress], N
     except InfeasibleError as error:
         outcome = _failed(Failure.INFEASIBLE, str(error), summary=_plain(error.summary), conflicts=list(error.conflicts))
     except DirectiveConflictError as error:
-        outcome = _failed(Failure.INFEASIBLE, str(error), conflicts=[str(error)])
+        outcome = _failed(Failure.INFEASIBLE, str(error), conflicts=[str(error)], stop_reason=StopReason.PROVED_INFEASIBLE.value)
     except NoPlanError as error:
         if job.start is not None:
             return _from_checkpoint(job.start, error.summary.stop_reason)
@@ -119,7 +119,7 @@ def _stopped(job: Job) -> Outcome:
     """The outcome of a run that was stopped before it began."""
     if job.start is not None:
         return _from_checkpoint(job.start, StopReason.USER_STOP)
-    return _failed(Failure.NO_PLAN, "stopped before there was a plan")
+    return _failed(Failure.NO_PLAN, "stopped before there was a plan", stop_reason=StopReason.USER_STOP.value)
 
 
 def _from_checkpoint(start: bytes, reason: StopReason) -> Outcome:

@@ -351,5 +351,7 @@ def test_service_ends_although_the_bell_rings_at_that_moment(store: Store, serve
 )  # fmt: skip
 def test_an_end_without_summary_has_a_status(kind: str, status: str, reason: str) -> None:
     """A run that was stopped before its search began, and rules that the data alone rule out, have no summary."""
-    found = supervising._found(RunState.SUCCEEDED, {"plan": None, "failure": {"kind": kind, "detail": "", "faults": []}})
+    found = supervising._found(
+        RunState.SUCCEEDED, {"plan": None, "stop_reason": reason, "failure": {"kind": kind, "detail": "", "faults": []}}
+    )
     assert (found["solution_status"], found["stop_reason"]) == (status, reason)

@@ -13,6 +13,7 @@ from batch.engine.solving import outcome_of
 from models.plan import Plan, StopReason, Summary
 from models.plan_files import plan_to_bytes
 from optimizer import NoPlanError, SolverError, plan
+from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.formulation import formulate
 from optimizer.highs import CAREFUL, Program
 from optimizer.instance import Instance
@@ -59,6 +60,14 @@ def test_a_failure_has_its_name(monkeypatch: pytest.MonkeyPatch, kind: Failure) 
     assert outcome["plan"] is None
     assert outcome["failure"]["kind"] == kind.value
     assert outcome["failure"]["detail"]
+
+
+def test_what_ends_without_a_summary_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = solved(job("run"), stopped=True)
+    assert (stopped["failure"]["kind"], stopped["stop_reason"]) == ("no_plan", "user_stop")
+    failing(monkeypatch, DirectiveConflictError(["1"], "a row asks for more than another allows"))
+    ruled_out = solved(job("run"))
+    assert (ruled_out["failure"]["kind"], ruled_out["stop_reason"]) == ("infeasible", "proved_infeasible")
 
 
 def test_no_plan_in_time_has_the_bound_and_no_status(monkeypatch: pytest.MonkeyPatch, baseline: Plan) -> None:
