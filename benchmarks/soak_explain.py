@@ -31,7 +31,7 @@ from optimizer import InfeasibleError, plan
 from optimizer.explain.conflict import explain_conflict
 from optimizer.explain.obstacles import Wish
 from optimizer.explain.placement import Placement, PlacementKind, size
-from optimizer.explain.prices import Verdict, prices
+from optimizer.explain.prices import Price, Verdict, prices
 from optimizer.explain.why_not import Possible, WhyNot, forcing, why_not
 from optimizer.instance import Instance
 from tests.generator import random_dataset
@@ -235,8 +235,10 @@ def priced(name: str, dataset: Dataset, gap: float, time_limit: float = 300.0) -
     seconds = time.monotonic() - began
     by = {verdict: [p for p in found if p.confirmation and p.confirmation.verdict is verdict] for verdict in Verdict}
 
-    def share(p: object) -> float:
-        return p.confirmation.resolved_usd / p.npv_usd  # type: ignore[attr-defined, no-any-return]
+    def share(p: Price) -> float:
+        assert p.confirmation is not None
+        assert p.confirmation.resolved_usd is not None
+        return p.confirmation.resolved_usd / p.npv_usd
 
     differences = tuple(abs(share(p) - 1) for p in by[Verdict.CONFIRMED])
     worth = tuple(share(p) for p in by[Verdict.LESS])
