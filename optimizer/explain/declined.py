@@ -8,6 +8,7 @@ function comes from above and takes a few solves: ``d <- d + (V - F(d)) / Q(d)``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -39,8 +40,8 @@ class SigningPrice:
     Attributes:
         contract_id, customer: the prospect.
         offered_usd: its price, mean over the GPU-hours owed, discounted, USD per contract GPU-hour.
-        estimate_usd: price at which signing it breaks even when all other yes-or-no decisions stay and racks are divisible;
-            None if not found in time.
+        estimate_usd: price at which signing it breaks even when all other yes-or-no decisions stay and racks are divisible,
+            or the nearest that the proofs leave open; None if not found in time.
         not_below_usd: proven: at a lower price no plan that signs it is worth as much as the plan at hand; None where nothing is proven.
         enough_usd: proven: at this price an audited plan that signs it is worth as much as the plan at hand; None if none was found.
         statement: the same in words.
@@ -80,7 +81,7 @@ def _signing_price(ground: Ground, c: str, control: Control, threads: int, proof
     enough = _enough(ground, c, control, threads) if proofs else None
     if lower is not None and offered + lower <= 0:
         lower = None
-    prices = [None if d is None else offered + d for d in (step, lower, enough)]
+    prices = [None if d is None else offered + d for d in (within_proofs(step, lower, enough), lower, enough)]
     words = [f"{c} offers {offered:.4g} USD per GPU-hour"]
     words.append(f"it would be signed from about {prices[0]:.4g} on" if prices[0] is not None else "no price was found in time")
     words.append(f"below {prices[1]:.4g} no plan that signs it is worth as much as this one (proven)" if prices[1] is not None
@@ -88,6 +89,15 @@ def _signing_price(ground: Ground, c: str, control: Control, threads: int, proof
     if prices[2] is not None:
         words.append(f"at {prices[2]:.4g} an audited plan that signs it is worth as much (proven)")
     return SigningPrice(c, inst.contract_rows[c].customer, offered, prices[0], prices[1], prices[2], "; ".join(words))
+
+
+def within_proofs(estimate: float | None, lower: float | None, enough: float | None) -> float | None:
+    """An estimate moved to the nearest price that the proofs leave open: other plans than those near this one may refute it."""
+    if estimate is None:
+        return None
+    least = -math.inf if lower is None else lower
+    most = math.inf if enough is None else max(enough, least)
+    return min(max(estimate, least), most)
 
 
 Solve = Callable[[float], tuple[float, float] | None]

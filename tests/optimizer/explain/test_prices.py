@@ -10,7 +10,7 @@ from models.dataset import Dataset
 from models.plan import Plan
 from optimizer import plan
 from optimizer.explain import as_json
-from optimizer.explain.declined import newton
+from optimizer.explain.declined import newton, within_proofs
 from optimizer.explain.ground import Ground
 from optimizer.explain.prices import Prices, Verdict, priced, prices
 
@@ -205,3 +205,14 @@ def test_newton_on_a_convex_function() -> None:
         assert newton(solve, 29e6, start) == pytest.approx(5.0)
     assert newton(lambda d: (max(0.0, d), float(d > 0)), -1e6) is None
     assert newton(lambda d: None, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("estimate", "lower", "enough", "told"),
+    [(0.5, 0.9, 1.0, 0.9), (1.2, 0.9, 1.0, 1.0), (0.95, 0.9, 1.0, 0.95), (0.5, None, 0.4, 0.4), (0.5, 0.6, None, 0.6), (0.5, None, None, 0.5),
+     (None, 0.9, 1.0, None)],
+)  # fmt: skip
+def test_an_estimate_of_a_signing_price_never_contradicts_its_proofs(
+    estimate: float | None, lower: float | None, enough: float | None, told: float | None
+) -> None:
+    assert within_proofs(estimate, lower, enough) == told
