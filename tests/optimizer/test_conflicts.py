@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +145,10 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("name", NOTHING)
-def test_a_directive_that_matches_no_decision_is_refused_at_once(name: str) -> None:
-    """Before any solve."""
+def test_a_directive_that_matches_no_decision_is_refused_before_any_solve(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     row, message = NOTHING[name]
-    began = time.monotonic()
+    monkeypatch.delattr(Program, "solve")
     assert infeasible(small_dataset(directives=directives(row))).conflicts == [message]
-    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize(
