@@ -42,6 +42,8 @@ AGAIN = 1.0
 """Seconds after which a store that could not be used is tried again."""
 AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, BlobError)
 """What says that the store can't be used now: a database that does not answer, a full disk."""
+WORKERS = ("api.worker_logs",)
+"""What the service's own workers load."""
 log = structlog.get_logger("runs")
 
 
@@ -86,7 +88,7 @@ class Supervisor:
         await asyncio.to_thread(self._recover_baselines)
         self.engine = await Engine.start(
             s.scheduler or None, slots=s.slots, threads=s.threads, memory_limit=s.memory_limit, grace=s.grace,
-            on_event=self._on_event, on_end=self._on_end,
+            on_event=self._on_event, on_end=self._on_end, preload=WORKERS,
         )  # fmt: skip
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._dispatch())]
         self.ring()

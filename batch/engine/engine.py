@@ -6,7 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,10 +64,11 @@ class Engine:
     """
 
     def __init__(
-        self, scheduler: str | None, slots: int, threads: int, memory_limit: str, grace: float, on_event: OnEvent, on_end: OnEnd
-    ) -> None:
+        self, scheduler: str | None, slots: int, threads: int, memory_limit: str, grace: float, on_event: OnEvent, on_end: OnEnd,
+        preload: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.scheduler, self.slots, self.threads = scheduler, slots, threads
-        self.memory_limit, self.grace = memory_limit, grace
+        self.memory_limit, self.grace, self.preload = memory_limit, grace, preload
         self._on_event, self._on_end = on_event, on_end
         self._topic = f"wattplan-{uuid.uuid4().hex}"
         self._cluster: LocalCluster | None = None
@@ -89,6 +90,7 @@ class Engine:
         grace: float = 45.0,
         on_event: OnEvent,
         on_end: OnEnd,
+        preload: Sequence[str] = (),
     ) -> Engine:
         """Start a cluster inside this process, or connect to one.
 
@@ -100,11 +102,12 @@ class Engine:
             grace: seconds after a job's time limit after which its process is ended.
             on_event: told what happens on the way.
             on_end: told each attempt's end, once.
+            preload: modules that each worker of a cluster of its own loads at its start.
 
         Raises:
             EngineError: the cluster does not start or does not answer.
         """
-        engine = cls(scheduler, slots, threads, memory_limit, grace, on_event, on_end)
+        engine = cls(scheduler, slots, threads, memory_limit, grace, on_event, on_end, preload)
         try:
             await engine._connect()
         except (OSError, RuntimeError, ValueError) as error:
@@ -192,7 +195,7 @@ class Engine:
 
     async def _connect(self) -> None:
         if self.scheduler is None:
-            self._cluster = LocalCluster(self.slots, self.memory_limit, self._too_big.append)
+            self._cluster = LocalCluster(self.slots, self.memory_limit, self._too_big.append, self.preload)
             await self._cluster.start()
         address = self._cluster.address if self._cluster is not None else self.scheduler
         client: Any = Client

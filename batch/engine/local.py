@@ -6,7 +6,7 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dask
@@ -65,10 +65,11 @@ class LocalCluster:
         slots: workers for solves.
         memory_limit: of each worker's process, such as ``6GiB``.
         too_big: told the address of a worker whose process is about to be ended because of its memory.
+        preload: modules that each worker loads besides the engine's own, such as one that sets up its logs.
     """
 
-    def __init__(self, slots: int, memory_limit: str, too_big: Callable[[str], None]) -> None:
-        self.slots, self.memory_limit, self.too_big = slots, memory_limit, too_big
+    def __init__(self, slots: int, memory_limit: str, too_big: Callable[[str], None], preload: Sequence[str] = ()) -> None:
+        self.slots, self.memory_limit, self.too_big, self.preload = slots, memory_limit, too_big, preload
         self.folder = tempfile.TemporaryDirectory(prefix="wattplan-")
         logging.getLogger("distributed").setLevel(logging.WARNING)
         with dask.config.set(SCHEDULER_CONFIG):
@@ -114,7 +115,7 @@ class LocalCluster:
         nanny = WatchedNanny(
             self.scheduler.address, nthreads=1, host=HOST, name=f"{use}-{number}", memory_limit=self.memory_limit,
             local_directory=self.folder.name, silence_logs=logging.WARNING, config=WORKER_CONFIG, dashboard=False,
-            preload=list(PRELOAD), resources={use: 1},
+            preload=[*self.preload, *PRELOAD], resources={use: 1},
         )  # fmt: skip
         nanny.too_big = self.too_big
         await nanny
