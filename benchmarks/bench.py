@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             runs += ablation_runs(given.full, given.threads, given.without or ingredients_of_search())
     if given.instance:
-        runs = [Run(name, *rest) for name in given.instance for rest in dict.fromkeys(run.key[1:] for run in runs)]
+        runs = only(given.instance, runs)
     runs = [run for run in runs if given.peer is None or run.peer in given.peer]
     if given.budget is not None:
         runs = [Run(run.instance, run.peer, given.budget, *run.key[3:]) for run in runs]
@@ -147,6 +147,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from benchmarks.report import write  # charts load slowly, and runs need none
 
     write(read(given.results), given.out)
+
+
+def only(instances: Sequence[str], runs: Sequence[Run]) -> list[Run]:
+    """The runs on these instances; one that has none gets those of all the others."""
+    theirs = {name: [run for run in runs if run.instance == name] for name in instances}
+    every = dict.fromkeys(run.key[1:] for run in runs)
+    return [run for name, own in theirs.items() for run in own or [Run(name, *rest) for rest in every]]
 
 
 def measure(runs: Sequence[Run], path: Path) -> None:
