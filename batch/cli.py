@@ -135,6 +135,33 @@ def whatif(
 
 
 @app.command()
+def study(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="YAML or JSON file of the study.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for results; the same again goes on.")],
+    workers: Annotated[int, typer.Option(metavar="N", help="Runs at a time, each in a process of its own.")] = 1,
+    threads: Annotated[int, typer.Option(metavar="N", help="Threads of the solver in each.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="TCP", help="Dask scheduler, as tcp://host:port (default: one of its own).")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Most time of each run (default: the study's time_limit).")
+    ] = None,
+    keep_plans: Annotated[bool, typer.Option("--keep-plans", help="Write each run's plan as a folder in DIR/plans.")] = False,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> Outcome:
+    """Run many what-ifs from one plan: which decisions hold whatever comes, how NPV spreads, what moves it, what is regretted.
+
+    Stopped or killed at any time, the same command goes on where it was.
+    """
+    from batch.commands import study as command
+    from batch.progress import ErrorConsole
+
+    options = command.Options(study, output, workers, threads, scheduler, time_limit, keep_plans, quiet)
+    return command.run(options, ErrorConsole())
+
+
+@app.command()
 def check(dataset: DatasetPath, json: Json = False) -> Outcome:
     """Name every fault of a dataset, or its size and warnings."""
     from batch.commands import check as command

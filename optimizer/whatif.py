@@ -236,9 +236,17 @@ def evaluate(dataset: Dataset, changes: Sequence[Change], baseline: Plan) -> Ans
     return Answer(Mode.EVALUATE, applied.dataset, applied.sentences, applied.warnings, None, evaluation, npv, seconds=seconds)
 
 
+def evaluations(dataset: Dataset, plans: Sequence[Plan]) -> list[Evaluation]:
+    """Score and audit plans under a dataset that they need not have been made for; what it lacks is left out of them."""
+    instance = Instance(dataset)
+    found = []
+    for made in plans:
+        extract = Extract(instance, decisions_from_plan(instance, made.tables))
+        report = audit(dataset, extract.tables())
+        found.append(Evaluation(extract.npv_usd, extract.npv_terms, tuple(report.violations)))
+    return found
+
+
 def _evaluation(dataset: Dataset, baseline: Plan) -> Evaluation:
     """A plan's decisions under another dataset."""
-    instance = Instance(dataset)
-    extract = Extract(instance, decisions_from_plan(instance, baseline.tables))
-    report = audit(dataset, extract.tables())
-    return Evaluation(extract.npv_usd, extract.npv_terms, tuple(report.violations))
+    return evaluations(dataset, [baseline])[0]

@@ -12,13 +12,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def stop_on_signal(announce: Callable[[str], None]) -> Iterator[threading.Event]:
+def stop_on_signal(announce: Callable[[str], None], then: str = "the best plan so far will be written") -> Iterator[threading.Event]:
     """An event that the first SIGINT, SIGTERM or SIGHUP sets; the second raises ``KeyboardInterrupt``.
 
     A signal that the process was started to ignore (``nohup``) stays ignored. Handlers that stood before come back at the end.
 
     Args:
         announce: told what the first signal does.
+        then: what happens after it, in words.
     """
     stop = threading.Event()
 
@@ -26,7 +27,7 @@ def stop_on_signal(announce: Callable[[str], None]) -> Iterator[threading.Event]
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        announce(f"{signal.Signals(number).name}: stopping; the best plan so far will be written (once more to abort)")
+        announce(f"{signal.Signals(number).name}: stopping; {then} (once more to abort)")
 
     before = {}
     if threading.current_thread() is threading.main_thread():

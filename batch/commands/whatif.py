@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from rich.console import Console
 
 from batch.commands import plan_folder
@@ -18,7 +17,7 @@ from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
 from batch.progress import SearchProgress
 from models.changes import Change, ChangeError, read_changes
 from models.faults import Fault
-from models.files.csv_folder import load_file
+from models.files.yaml_file import load_yaml
 from models.plan import SMALLEST_GAP
 from models.plan_files import read_plan
 
@@ -70,16 +69,9 @@ def read_files(paths: Sequence[Path]) -> list[Change]:
     """
     found: list[Any] = []
     for path in paths:
-        data: bytes | Fault = Fault(str(path), "does not exist", code="missing_file", allowed="a YAML or JSON file of changes")
-        if path.exists():
-            data = load_file(path, str(path))
-        if isinstance(data, Fault):
-            raise ChangeError([data])
-        try:
-            document = yaml.safe_load(data.decode("utf-8-sig"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            text = " ".join(str(error).split())
-            raise ChangeError([Fault(str(path), f"is neither YAML nor JSON: {text}", code="bad_yaml")]) from None
+        document = load_yaml(path, "a YAML or JSON file of changes")
+        if isinstance(document, Fault):
+            raise ChangeError([document])
         found += document if isinstance(document, list) else [document]
     return read_changes(found)
 

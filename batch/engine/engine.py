@@ -65,8 +65,9 @@ class Engine:
 
     def __init__(
         self, scheduler: str | None, slots: int, threads: int, memory_limit: str, grace: float, on_event: OnEvent, on_end: OnEnd,
-        preload: Sequence[str] = (),
+        preload: Sequence[str] = (), desk: bool = True,
     ) -> None:  # fmt: skip
+        self.desk = desk
         self.scheduler, self.slots, self.threads = scheduler, slots, threads
         self.memory_limit, self.grace, self.preload = memory_limit, grace, preload
         self._on_event, self._on_end = on_event, on_end
@@ -91,6 +92,7 @@ class Engine:
         on_event: OnEvent,
         on_end: OnEnd,
         preload: Sequence[str] = (),
+        desk: bool = True,
     ) -> Engine:
         """Start a cluster inside this process, or connect to one.
 
@@ -103,11 +105,12 @@ class Engine:
             on_event: told what happens on the way.
             on_end: told each attempt's end, once.
             preload: modules that each worker of a cluster of its own loads at its start.
+            desk: whether a cluster of its own has a worker for evaluations alone; without one, they take turns with solves.
 
         Raises:
             EngineError: the cluster does not start or does not answer.
         """
-        engine = cls(scheduler, slots, threads, memory_limit, grace, on_event, on_end, preload)
+        engine = cls(scheduler, slots, threads, memory_limit, grace, on_event, on_end, preload, desk)
         try:
             await engine._connect()
         except (OSError, RuntimeError, ValueError) as error:
@@ -123,6 +126,11 @@ class Engine:
         return not self._closing and self._client is not None and self._client.status == "running" and self._workers > 0
 
     @property
+    def workers(self) -> int:
+        """Workers that solve; 0 while there is no cluster."""
+        return self._workers if self.ready else 0
+
+    @property
     def free(self) -> int:
         """Jobs that would be started at once."""
         return max(0, self._workers - sum(not self._at_desk(run.job) for run in self._runs.values())) if self.ready else 0
@@ -130,10 +138,15 @@ class Engine:
     @property
     def desk_free(self) -> bool:
         """Whether an evaluation would be started at once, or as soon as another one is done; a cluster of others has no desk."""
-        return self.ready and self._cluster is not None and sum(self._at_desk(run.job) for run in self._runs.values()) < DESK_WAIT
+        return (
+            self.ready
+            and self._cluster is not None
+            and self.desk
+            and sum(self._at_desk(run.job) for run in self._runs.values()) < DESK_WAIT
+        )
 
     def _at_desk(self, job: Job) -> bool:
-        return self._cluster is not None and str(job.mode) == EngineMode.EVALUATE
+        return self._cluster is not None and self.desk and str(job.mode) == EngineMode.EVALUATE
 
     @property
     def active(self) -> tuple[str, ...]:
@@ -195,7 +208,7 @@ class Engine:
 
     async def _connect(self) -> None:
         if self.scheduler is None:
-            self._cluster = LocalCluster(self.slots, self.memory_limit, self._too_big.append, self.preload)
+            self._cluster = LocalCluster(self.slots, self.memory_limit, self._too_big.append, self.preload, self.desk)
             await self._cluster.start()
         address = self._cluster.address if self._cluster is not None else self.scheduler
         client: Any = Client

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ Outcome = dict[str, Any]
 - ``plan``: the plan as a zip file (:func:`models.plan_files.plan_to_bytes`), None if there is none;
 - ``summary``: that of the plan, or of the search that found none (its status is then ``none`` or ``infeasible``);
 - ``evaluation``: the baseline under the changes: npv_usd, npv_terms, violations (message, family, by);
+- ``evaluations``: of mode evaluate, the same of each of the job's other plans;
 - ``sentences``, ``warnings`` (pointer, message, code): of the changes;
 - ``dataset_sha256``: after the changes; ``baseline_npv_usd``, ``difference_usd``: USD;
 - ``rebuilt``, ``cells``: what the changes did to the model; ``warm``: whether the worker knew the baseline's model;
@@ -69,6 +70,7 @@ class Job:
         changes: plain values, as :func:`models.changes.read_changes` takes them.
         baseline: the plan that repair, reoptimize and evaluate start from (:func:`models.plan_files.plan_to_bytes`), and
             the one that explain speaks of.
+        others: of evaluate, more plans of the same base to score under the changes.
         start: a plan that an earlier attempt had kept, to go on from.
         mode: plan, repair, reoptimize, evaluate or explain.
         ask: of explain, the question as plain values (:func:`optimizer.explain.question.read_question`).
@@ -83,6 +85,7 @@ class Job:
     dataset: bytes
     changes: list[dict[str, Any]] = field(default_factory=list)
     baseline: bytes | None = None
+    others: Sequence[bytes] = ()
     start: bytes | None = None
     mode: str = EngineMode.REPAIR.value
     ask: dict[str, Any] | None = None

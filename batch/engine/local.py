@@ -59,16 +59,20 @@ class WatchedNanny(Nanny):
 
 
 class LocalCluster:
-    """A scheduler and its workers, one solve each, and one that evaluates.
+    """A scheduler and its workers, one solve each, and one that evaluates if there is a desk.
 
     Args:
         slots: workers for solves.
         memory_limit: of each worker's process, such as ``6GiB``.
         too_big: told the address of a worker whose process is about to be ended because of its memory.
         preload: modules that each worker loads besides the engine's own, such as one that sets up its logs.
+        desk: whether there is a worker for evaluations alone.
     """
 
-    def __init__(self, slots: int, memory_limit: str, too_big: Callable[[str], None], preload: Sequence[str] = ()) -> None:
+    def __init__(
+        self, slots: int, memory_limit: str, too_big: Callable[[str], None], preload: Sequence[str] = (), desk: bool = True
+    ) -> None:
+        self.desk = desk
         self.slots, self.memory_limit, self.too_big, self.preload = slots, memory_limit, too_big, preload
         self.folder = tempfile.TemporaryDirectory(prefix="wattplan-")
         logging.getLogger("distributed").setLevel(logging.WARNING)
@@ -90,7 +94,7 @@ class LocalCluster:
             OSError, RuntimeError: they do not start.
         """
         await self.scheduler
-        self.nannies = list(await asyncio.gather(*(self._started(number) for number in range(self.slots + 1))))
+        self.nannies = list(await asyncio.gather(*(self._started(number) for number in range(self.slots + self.desk))))
 
     async def mend(self) -> None:
         """Replace nannies that have given up, with their workers."""

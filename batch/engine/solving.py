@@ -22,7 +22,7 @@ from optimizer import InfeasibleError, NoPlanError, Progress, SolverError, plan
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.explain.placement import PlacementError
 from optimizer.highs import CAREFUL, Control
-from optimizer.whatif import LEAST, Answer, Evaluation, Mode, evaluate
+from optimizer.whatif import LEAST, Answer, Evaluation, Mode, evaluate, evaluations
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ def _solved(job: Job, control: Control, progress: Callable[[Progress], None], ke
     if job.baseline is None:
         raise InputError([Fault("baseline", "is missing", allowed="a plan to start from", code="missing_value", pointer="/baseline")])
     if job.mode == EngineMode.EVALUATE:
-        return {**_answered(evaluate(dataset_from_bytes(job.dataset), changes, plan_from_bytes(job.baseline))), "warm": False}
+        scored = evaluate(dataset_from_bytes(job.dataset), changes, plan_from_bytes(job.baseline))
+        return {**_answered(scored), **_others(scored, job), "warm": False}
     planner, warm = kept.planner_of(job, job.baseline)
     if job.mode == EngineMode.REPAIR:
         warm = warm and planner.relaxation.basis is not None
@@ -141,6 +142,14 @@ def _answered(answer: Answer) -> Outcome:
         "cells": answer.cells,
         "seconds": dict(answer.seconds),
     }
+
+
+def _others(scored: Answer, job: Job) -> Outcome:
+    """More plans of a job under the same changes."""
+    if not job.others:
+        return {}
+    found = evaluations(scored.dataset, [plan_from_bytes(other) for other in job.others])
+    return {"evaluations": [_evaluated(evaluation) for evaluation in found]}
 
 
 def _with_plan(made: Plan) -> Outcome:

@@ -126,7 +126,7 @@ class Section:
 def report_html(
     plan: Plan, dataset: Dataset, baseline: Plan | None = None, *, baseline_dataset: Dataset | None = None, prices: Prices | None = None
 ) -> str:
-    """The report as HTML that loads nothing: its content policy names the hashes of its own two scripts and forbids the rest.
+    """The report as HTML that loads nothing.
 
     Arguments are those of :func:`write_report`.
 
@@ -141,19 +141,30 @@ def report_html(
         sections.insert(0, changed_section(comparison))
     if prices is not None:
         sections.insert(next(n for n, section in enumerate(sections) if section.key == "binding") + 1, worth_section(prices))
+    return page_html(f"Plan of {dataset.name}", _head(plan, dataset, comparison, facts), sections)
+
+
+def page_html(title: str, head: str, sections: Sequence[Section]) -> str:
+    """A page of sections that loads nothing: its content policy names the hashes of its own two scripts and forbids the rest.
+
+    Args:
+        title: of the page, as text.
+        head: what stands above the sections, as HTML.
+        sections: with their charts.
+    """
     specs = {key: chart.to_dict() for section in sections for key, chart in section.charts().items()}
     scripts = [_bundle(), f"const page = {_data({'config': CHARTS, 'charts': specs})};\n{EMBED}"]
     allowed = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed} 'unsafe-eval'"
-    name = escape(dataset.name)
+    name = escape(title)
     body = "\n".join(section.html() for section in sections)
     contents = " · ".join(f'<a href="#section-{section.key}">{escape(section.title)}</a>' for section in sections)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<title>Plan of {name}</title>\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<title>{name}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<style>{STYLE}</style>\n<script>{scripts[0]}</script>\n</head>\n<body>\n<main>\n"
-        f"<h1>Plan of {name}</h1>\n{_head(plan, dataset, comparison, facts)}\n<nav>{contents}</nav>\n{body}\n</main>\n"
+        f"<h1>{name}</h1>\n{head}\n<nav>{contents}</nav>\n{body}\n</main>\n"
         f"<script>{scripts[1]}</script>\n</body>\n</html>\n"
     )
 
@@ -261,6 +272,12 @@ def _share(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2%}"
 
 
+def cards_html(cards: Sequence[tuple[str, str, str]]) -> str:
+    """Key figures: each with its name above it and a remark below."""
+    shown = "".join(f"<div class='card'><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>" for a, b, c in cards)
+    return f"<div class='cards'>{shown}</div>"
+
+
 def _head(plan: Plan, dataset: Dataset, comparison: Baseline | None, h: Headline) -> str:
     """Key figures as cards."""
     summary = plan.summary
@@ -277,7 +294,6 @@ def _head(plan: Plan, dataset: Dataset, comparison: Baseline | None, h: Headline
     ]  # fmt: skip
     if comparison is not None:
         cards.append(("uplift", money(comparison.npv.difference), f"over the baseline of {money(comparison.npv.before)}"))
-    shown = "".join(f"<div class='card'><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>" for a, b, c in cards)
     horizon = f"{dataset.calendar.labels[0]} to {dataset.calendar.labels[-1]}, {dataset.settings.periods} period{'s' if dataset.settings.periods > 1 else ''}"
     origin = f"{summary.solver.name} {summary.solver.version}; dataset {summary.dataset.name}, SHA-256 {summary.dataset.sha256}"
-    return f"<div class='cards'>{shown}</div>{note(f'{horizon}; {origin}.')}"
+    return f"{cards_html(cards)}{note(f'{horizon}; {origin}.')}"

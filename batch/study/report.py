@@ -1,0 +1,230 @@
+"""The report of a study: one HTML file that needs nothing beside it, robust decisions first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from batch.report.page import Part, Section, cards_html, money, page_html
+from batch.report.tables import Col, key, note, number, table
+from batch.study import pictures
+from batch.study.decided import INSTALL
+from batch.study.findings import Findings
+from batch.study.frames import axis_column
+from batch.study.results import PLANNED, RunStatus
+from batch.study.robust import ROBUST, Robust
+from batch.study.words import figure
+from models.study import Origin
+
+MOST_RUNS = 500
+"""Most rows of the table of runs; study.parquet has all."""
+MOST_RACKS = 60
+"""Most rows of the table of racks; robust.parquet has all."""
+ACTIONS = {
+    "sign": "sign the contract", "open": "open the site", "build": "energize the block", "retrofit": "convert to liquid",
+    INSTALL: "install racks",
+}  # fmt: skip
+
+
+def report_html(found: Findings) -> str:
+    """The report as HTML."""
+    return page_html(f"Study {found.asked.name}", _head(found), sections(found))
+
+
+def sections(found: Findings) -> list[Section]:
+    """Sections in the order of the report."""
+    yes_no = [row for row in found.robust if row.question.kind != INSTALL]
+    sure = [row for row in yes_no if row.robust]
+    open_ = sorted((row for row in yes_no if not row.robust), key=lambda row: (row.due is None, row.due.period if row.due else ""))
+    racks = [row for row in found.robust if row.question.kind == INSTALL]
+    robust = Section(
+        "robust", "Robust decisions", _robust_words(found, sure, yes_no),
+        [
+            Part("", pictures.robust_chart(found.robust)),
+            Part("Decided the same way whatever comes, by when it must be", html=decisions_table(sure)),
+            Part("Depends on what comes: decide late, or hedge", html=decisions_table(open_, depends=True)),
+            Part("Racks to order, all sites together (blue: in every run; pale: in some; orange: the base plan)", pictures.orders_chart(found.orders, found.asked.dataset.calendar.labels)),
+            Part("Racks by site, those in most runs first", html=racks_table(racks)),
+        ],
+    )  # fmt: skip
+    spread = Section(
+        "spread", "What NPV and lateness may be", _left_out(found),
+        [
+            Part("NPV", pictures.distribution(found, "npv_usd", "NPV", "USD")),
+            Part("Contract GPUs short", pictures.distribution(found, "short_gpu_periods", "GPU-periods owed and not delivered", "GPU-periods")),
+            Part("", html=spreads_table(found)),
+        ],
+    )  # fmt: skip
+    moved = Section(
+        "tornado", "What moves NPV most", "Each axis by itself: mean NPV of the runs at each of its levels, less the mean of all its runs. A scenario by name: its NPV less the base plan's.",
+        [Part("", pictures.tornado_chart(found.tornado)), Part("Every level", html=effects_table(found))],
+    )  # fmt: skip
+    found_sections = [robust, spread, moved]
+    if found.regrets is not None:
+        found_sections.append(
+            Section(
+                "regrets", "Regrets", "Decisions of one run's plan under the scenarios of the others, as they are: regret is the best NPV known of a scenario less what these decisions earn there. "
+                "Grey: they would break a limit there. Plans that differ most were tried.",
+                [Part("", pictures.regret_chart(found.regrets)), Part("Plans, those that hold most often first", html=regrets_table(found))],
+            )
+        )  # fmt: skip
+    return [*found_sections, Section("runs", "Runs", "", [Part("", html=runs_table(found))])]
+
+
+def _head(found: Findings) -> str:
+    """Key figures as cards."""
+    npv, short, damages = (found.spreads.get(name) for name in ("npv_usd", "short_gpu_periods", "damages_usd"))
+    base, yes_no = found.asked.base_npv_usd, [row for row in found.robust if row.question.kind != INSTALL]
+    statuses = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in found.statuses.items())
+    cards = [("runs", f"{found.ended:,} of {len(found.asked.scenarios):,}", statuses)]
+    if npv is not None:
+        cards.append(("mean NPV", money(npv.mean), f"{money(npv.mean - base)} against the base plan's {money(base)}"))
+        cards.append(("NPV, worst 5 %", money(npv.cvar), f"CVaR 95 %; the lowest is {money(npv.lowest)}, the highest {money(npv.highest)}"))
+    if short is not None:
+        of = f"; damages {money(damages.mean)} in the mean" if damages is not None else ""
+        cards.append(("GPU-periods late", f"{short.mean:,.0f}", f"in the mean; worst 5 % {short.cvar:,.0f}{of}"))
+    if yes_no:
+        robust = sum(row.robust for row in yes_no)
+        cards.append(
+            (
+                "robust decisions",
+                f"{robust} of {len(yes_no)}",
+                f"contracts, sites, blocks and retrofits decided the same in {ROBUST:.0%} of the odds",
+            )
+        )
+    if found.tornado:
+        cards.append(("moves NPV most", found.tornado[0].axis, f"{money(found.tornado[0].span_usd)} between its levels"))
+    a = found.asked
+    horizon = f"{a.dataset.calendar.labels[0]} to {a.dataset.calendar.labels[-1]}"
+    return cards_html(cards) + note(
+        f"{horizon}; each run by {a.mode}, gap asked {a.gap:.2%}, at most {a.time_limit:g} s; dataset {a.dataset.name}, SHA-256 {a.dataset.sha256}."
+    )
+
+
+def _robust_words(found: Findings, sure: Sequence[Robust], yes_no: Sequence[Robust]) -> str:
+    if not found.robust:
+        return "No run made a plan of its own, so there is nothing to compare."
+    return (
+        f"{len(sure)} of {len(yes_no)} decisions about contracts, sites, blocks and retrofits are the same in at least {ROBUST:.0%} of the odds. "
+        "Order by: a block its lead time before it is energized, a retrofit when it is ordered; the data give no lead time for racks, sites and contracts."
+    )
+
+
+def _left_out(found: Findings) -> str:
+    left = {status: n for status, n in found.statuses.items() if status not in PLANNED}
+    if not left:
+        return "All runs count by their odds; the run without changes does not."
+    words = ", ".join(f"{n} {RunStatus(status).value.replace('_', ' ')}" for status, n in left.items())
+    return f"Runs count by their odds. Left out, because no NPV can be had: {words}."
+
+
+def decisions_table(rows: Sequence[Robust], depends: bool = False) -> str:
+    """Decisions with how often they are the same, and by when they must be made."""
+    data = [
+        (row.due.period if row.due else "", row.due.lead if row.due else "", ACTIONS[row.question.kind], row.question.id, row.base, row.common,
+         f"{row.same_as_common} of {row.runs}", row.share_common, f"{row.same_as_base} of {row.runs}", row.depends_on)
+        for row in rows
+    ]  # fmt: skip
+    columns = {
+        "due": key("order by"), "lead": Col("lead time"), "what": Col("decision"), "id": key("which"), "base": key("base plan"), "common": key("most runs"),
+        "same": number("runs alike", str), "share": number("by odds", lambda value: f"{value:.0%}"), "as_base": number("as the base", str),
+        "depends": Col("least so at"),
+    }  # fmt: skip
+    frame = pd.DataFrame(data, columns=list(columns))
+    return table(frame, columns if depends else {name: col for name, col in columns.items() if name != "depends"})
+
+
+def racks_table(rows: Sequence[Robust]) -> str:
+    """Racks by site, generation and period."""
+    rows = sorted(rows, key=lambda row: (-row.at_least, row.question.period, row.question.id))
+    data = [
+        (row.question.period, *row.question.id.split("/"), row.base, row.common, f"{row.same_as_common} of {row.runs}", row.at_least, row.at_most, row.depends_on)
+        for row in rows[:MOST_RACKS]
+    ]  # fmt: skip
+    columns = {
+        "period": key("installed in"), "site": key("site"), "gen": key("generation"), "base": key("base plan"), "common": key("most runs"),
+        "same": number("runs alike", str), "least": number("fewest", _count), "most": number("most", _count), "depends": Col("least so at"),
+    }  # fmt: skip
+    shown = table(pd.DataFrame(data, columns=list(columns)), columns)
+    return shown + (note(f"The first {MOST_RACKS} of {len(rows)}; robust.parquet has all.") if len(rows) > MOST_RACKS else "")
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def spreads_table(found: Findings) -> str:
+    """Mean, quantiles and CVaR of each figure."""
+    titles = {
+        "npv_usd": "NPV, million USD", "delta_usd": "NPV less the base plan's, million USD", "short_gpu_periods": "GPU-periods late",
+        "damages_usd": "damages, undiscounted million USD",
+    }  # fmt: skip
+    data = []
+    for name, spread in found.spreads.items():
+        size = 1e6 if name.endswith("_usd") else 1.0
+        figures = (spread.mean, spread.deviation, spread.lowest, *spread.quantiles.values(), spread.highest, spread.cvar)
+        data.append((titles[name], *(value / size for value in figures)))
+    names = ["mean", "deviation", "lowest", *(f"{q:.0%}" for q in (0.05, 0.25, 0.5, 0.75, 0.95)), "highest", "CVaR 95 %"]
+    columns = {"figure": Col("figure"), **{name: number(name, figure) for name in names}}
+    return table(pd.DataFrame(data, columns=list(columns)), columns)
+
+
+def effects_table(found: Findings) -> str:
+    """Every level with its runs and mean NPV."""
+    data = [(e.axis, e.level, e.runs, e.without, e.mean_npv_usd / 1e6, e.effect_usd / 1e6) for e in found.effects]
+    columns = {
+        "axis": Col("axis or scenario"), "level": Col("level"), "runs": number("runs", str), "without": number("without NPV", lambda n: str(n) if n else ""),
+        "npv": number("mean NPV, million USD", _figure), "effect": number("effect", _signed),
+    }  # fmt: skip
+    return table(pd.DataFrame(data[:MOST_RUNS], columns=list(columns)), columns)
+
+
+def _figure(value: float) -> str:
+    return "" if math.isnan(value) else figure(value)
+
+
+def _signed(value: float) -> str:
+    return "" if math.isnan(value) else figure(value, signed=True)
+
+
+def regrets_table(found: Findings) -> str:
+    """Plans with their regrets."""
+    if found.regrets is None:
+        return ""
+    frame = found.regrets.plan_rows()
+    frame = frame.assign(mean=frame["mean_regret_usd"] / 1e6, most=frame["max_regret_usd"] / 1e6)
+    columns = {
+        "plan": Col("plan of"), "holds": number("scenarios where it holds", str), "broken": number("where it breaks a limit", str),
+        "mean": number("mean regret, million USD", _figure), "most": number("largest", _figure),
+    }  # fmt: skip
+    return table(frame, columns)
+
+
+def runs_table(found: Findings) -> str:
+    """Runs, the lowest NPV first."""
+    runs = found.runs.sort_values(["npv_usd"], kind="stable", na_position="first").head(MOST_RUNS)
+    axes = {axis_column(axis): Col(axis, lambda value: "" if pd.isna(value) else str(value)) for axis in found.asked.axes}
+    named = runs["origin"].isin([Origin.BASE, Origin.LIST, Origin.SAMPLE])
+    frame = runs.assign(
+        name=runs["scenario"].where(named | (len(axes) == 0), "grid"), npv=runs["npv_usd"] / 1e6, delta=runs["delta_usd"] / 1e6,
+        gap_=runs["gap"], damages=runs["damages_usd"] / 1e6, capex=runs["capex_usd"] / 1e6,
+    )  # fmt: skip
+    columns = {
+        "run": number("run", str), "name": Col("scenario"), **axes, "status": Col("status", lambda value: str(value).replace("_", " ")),
+        "npv": number("NPV, million USD", _figure), "delta": number("less the base plan's", _signed),
+        "gap_": number("gap", lambda value: "" if math.isnan(value) else f"{value:.2%}"), "short_gpu_periods": number("GPU-periods late", _count_or_none),
+        "damages": number("damages", _figure), "gpus_installed": number("GPUs", _count_or_none), "capex": number("capital", _figure),
+        "seconds": number("s", _figure), "detail": Col("why no plan", lambda value: "" if pd.isna(value) else str(value)[:200]),
+    }  # fmt: skip
+    if not (runs["detail"].fillna("") != "").any():
+        del columns["detail"]
+    shown = table(frame, columns)
+    return shown + (
+        note(f"The {MOST_RUNS} with the lowest NPV of {len(found.runs)}; study.parquet has all.") if len(found.runs) > MOST_RUNS else ""
+    )
+
+
+def _count_or_none(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:,.0f}"

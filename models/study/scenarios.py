@@ -1,0 +1,124 @@
+"""Scenarios: what the runs of a study change; made from a study file, or by anything else that has names and changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import product
+from typing import Any
+
+from models.changes.base import Change
+from models.study.file import BASE, Grid, Sample, SampleLevel, Study
+from models.study.sampling import choice, number, strata
+
+PlainChange = Mapping[str, Any]
+SIGN = "$"
+"""Begins the name of an axis in a template."""
+
+
+class Origin(StrEnum):
+    """Which part of a study a scenario comes from."""
+
+    BASE = "base"
+    LIST = "list"
+    GRID = "grid"
+    SAMPLE = "sample"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What one run changes.
+
+    Attributes:
+        name: unlike those of the study's other scenarios.
+        changes: as plain values, in order.
+        odds: weight in averages, against the other scenarios.
+        origin: the part of the study that it comes from.
+        levels: the level of each axis, in words.
+        values: the value of each axis that is a range.
+    """
+
+    name: str
+    changes: Sequence[PlainChange]
+    odds: float = 1.0
+    origin: Origin = Origin.LIST
+    levels: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+def named(pairs: Iterable[tuple[str, Iterable[Change | PlainChange]]]) -> Iterator[Scenario]:
+    """Scenarios from names and changes, whoever made them: the way into a study for other sources."""
+    for name, changes in pairs:
+        plain = [c.model_dump(mode="json", exclude_none=True) if isinstance(c, Change) else dict(c) for c in changes]
+        yield Scenario(name, plain)
+
+
+def scenarios_of(study: Study) -> Iterator[Scenario]:
+    """Scenarios of a checked study file, always in the same order: the base, the list, the grid, the sample."""
+    if study.baseline:
+        yield Scenario(BASE, (), origin=Origin.BASE)
+    for listed in study.scenarios.list:
+        yield Scenario(listed.name, listed.changes, listed.odds)
+    if study.scenarios.grid is not None:
+        yield from _combined(study.scenarios.grid)
+    if study.scenarios.sample is not None:
+        yield from _sampled(study.scenarios.sample)
+
+
+def _combined(grid: Grid) -> Iterator[Scenario]:
+    names = [axis.name for axis in grid.axes]
+    for levels in product(*(axis.levels for axis in grid.axes)):
+        odds = 1.0
+        for level in levels:
+            odds *= level.odds
+        chosen = dict(zip(names, (level.name for level in levels), strict=True))
+        name = ", ".join(f"{axis}={level}" for axis, level in chosen.items())
+        yield Scenario(name, tuple(change for level in levels for change in level.changes), odds, Origin.GRID, chosen)
+
+
+def _sampled(sample: Sample) -> Iterator[Scenario]:
+    drawn = {axis.name: strata(sample.runs, sample.seed, axis.name) for axis in sample.axes}
+    width = len(str(sample.runs))
+    for run in range(sample.runs):
+        values: dict[str, Any] = {}
+        numbers: dict[str, float] = {}
+        levels: dict[str, str] = {}
+        extra: list[PlainChange] = []
+        for axis in sample.axes:
+            u = drawn[axis.name][run]
+            if axis.levels:
+                level: SampleLevel = axis.levels[choice(u, [level.odds for level in axis.levels])]
+                values[axis.name], levels[axis.name] = level.value, level.name
+                extra += level.changes
+            elif axis.low is not None and axis.high is not None:
+                value = number(u, axis.low, axis.high, axis.whole)
+                values[axis.name], numbers[axis.name], levels[axis.name] = value, float(value), f"{value:.6g}"
+        changes = (*filled(sample.changes, values), *extra)
+        yield Scenario(f"sample {run + 1:0{width}d}", changes, 1.0, Origin.SAMPLE, levels, numbers)
+
+
+def filled(template: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
+    """The template with each ``$axis`` replaced by that axis' value."""
+    return [_filled(part, values) for part in template]
+
+
+def _filled(part: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(part, Mapping):
+        return {key: _filled(value, values) for key, value in part.items()}
+    if isinstance(part, (list, tuple)):
+        return [_filled(value, values) for value in part]
+    if isinstance(part, str) and part.startswith(SIGN) and part[1:] in values:
+        return values[part[1:]]
+    return part
+
+
+def placeholders(part: Any) -> Iterator[str]:
+    """Names of the axes that a template uses."""
+    if isinstance(part, Mapping):
+        part = tuple(part.values())
+    if isinstance(part, (list, tuple)):
+        for value in part:
+            yield from placeholders(value)
+    elif isinstance(part, str) and part.startswith(SIGN):
+        yield part[1:]
