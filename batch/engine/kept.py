@@ -9,17 +9,19 @@ from typing import TypeVar
 
 from batch.engine.job import Job
 from models.files import dataset_from_bytes
+from models.plan import Plan
 from models.plan_files import plan_from_bytes
 from optimizer.explain.ground import Ground
 from optimizer.highs import Control
 from optimizer.whatif import WARMING, Planner
 
-PLANNERS, GROUNDS = 2, 1
+PLANNERS, GROUNDS, PLANS = 2, 1, 64
 """How many are kept."""
 Key = tuple[str, ...]
 T = TypeVar("T")
 _planners: OrderedDict[Key, Planner] = OrderedDict()
 _grounds: OrderedDict[Key, Ground] = OrderedDict()
+_plans: OrderedDict[Key, Plan] = OrderedDict()
 
 
 def planner_of(job: Job, baseline: bytes) -> tuple[Planner, bool]:
@@ -42,6 +44,11 @@ def ground_of(job: Job, baseline: bytes) -> tuple[Ground, bool]:
     return _kept(_grounds, (*_key(job, baseline), str(job.seed)), GROUNDS, make)
 
 
+def plan_of(data: bytes) -> Plan:
+    """A plan from its bytes; plans are only read, so that one can be given twice."""
+    return _kept(_plans, (hashlib.sha256(data).hexdigest(),), PLANS, lambda: plan_from_bytes(data))[0]
+
+
 def warmed(planner: Planner, control: Control, time_limit: float) -> None:
     """Solve what every what-if starts from, within a share of the time limit."""
     planner.warm(control.until(WARMING * time_limit))
@@ -51,6 +58,7 @@ def forget() -> None:
     """Keep nothing: what is kept may be what went wrong."""
     _planners.clear()
     _grounds.clear()
+    _plans.clear()
 
 
 def _key(job: Job, baseline: bytes) -> Key:

@@ -148,7 +148,7 @@ def _others(scored: Answer, job: Job) -> Outcome:
     """More plans of a job under the same changes."""
     if not job.others:
         return {}
-    found = evaluations(scored.dataset, [plan_from_bytes(other) for other in job.others])
+    found = evaluations(scored.dataset, [kept.plan_of(other) for other in job.others])
     return {"evaluations": [_evaluated(evaluation) for evaluation in found]}
 
 

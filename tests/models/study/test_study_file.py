@@ -23,7 +23,10 @@ GOOD: dict[str, Any] = {
         "grid": {
             "axes": [
                 {"name": "supply", "levels": [{"name": "all"}, {"name": "half", "odds": 0.25, "changes": [CUT]}]},
-                {"name": "price", "levels": [{"name": "low"}, {"name": "high", "odds": 2, "changes": [{"type": "supply.price", "factor": 2}]}]},
+                {
+                    "name": "price",
+                    "levels": [{"name": "low"}, {"name": "high", "odds": 2, "changes": [{"type": "supply.price", "factor": 2}]}],
+                },
             ]
         },
         "sample": {
@@ -32,7 +35,10 @@ GOOD: dict[str, Any] = {
             "axes": [
                 {"name": "cut", "low": 0, "high": 0.5},
                 {"name": "late by", "low": 1, "high": 2, "whole": True},
-                {"name": "rate", "levels": [{"name": "now"}, {"name": "dear", "changes": [{"type": "discount.rate", "discount_rate": 0.2}]}]},
+                {
+                    "name": "rate",
+                    "levels": [{"name": "now"}, {"name": "dear", "changes": [{"type": "discount.rate", "discount_rate": 0.2}]}],
+                },
             ],
             "changes": [
                 {"type": "supply.cut", "cut_share": "$cut"},
@@ -138,7 +144,10 @@ def test_ten_million_runs_are_refused_before_any_is_made(monkeypatch: pytest.Mon
     monkeypatch.setattr("models.study.scenarios.strata", never)
     ten = [{"name": f"level {n}"} for n in range(10)]
     grid = {"axes": [{"name": f"axis {n}", "levels": ten} for n in range(7)]}
-    for scenarios, words in (({"grid": grid}, "10,000,001 runs (10 x 10 x"), ({"sample": {**GOOD["scenarios"]["sample"], "runs": 10**7}}, "10,000,001 runs")):
+    for scenarios, words in (
+        ({"grid": grid}, "10,000,001 runs (10 x 10 x"),
+        ({"sample": {**GOOD["scenarios"]["sample"], "runs": 10**7}}, "10,000,001 runs"),
+    ):
         with pytest.raises(StudyError, match="at most 100,000 runs") as caught:
             study_of({**GOOD, "scenarios": scenarios})
         assert words in str(caught.value)
@@ -195,7 +204,11 @@ def test_scenarios_of_any_other_source() -> None:
 
 def test_files(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
-    for text, said in (("name: [", "neither YAML nor JSON"), ("name: a\nname: b\n", "the key 'name' stands twice"), ("", "is not an object")):
+    for text, said in (
+        ("name: [", "neither YAML nor JSON"),
+        ("name: a\nname: b\n", "the key 'name' stands twice"),
+        ("", "is not an object"),
+    ):
         path.write_text(text)
         with pytest.raises(StudyError, match=said):
             read_study(path)
