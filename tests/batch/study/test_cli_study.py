@@ -81,7 +81,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Studied:
     assert run(["plan", str(ROOT / "data/teaching/sign-or-decline"), "-o", str(folder / "plan"), "--gap", "0", "--threads", "1", "-q"]) == 0
     text = EXAMPLE.read_text()
     assert "../../plan" in text
-    (folder / "study.yaml").write_text(text.replace("../../plan", "plan") + "regret: {plans: 4, scenarios: 8}\n")
+    (folder / "study.yaml").write_text(text.replace("../../plan", "plan") + "regret: {plans: 3, scenarios: 6}\n")
     journal = folder / "out" / "runs.jsonl"
 
     def lines() -> list[str]:
