@@ -176,6 +176,13 @@ class Program:
         index = np.ascontiguousarray(columns, dtype=np.int32)
         self._h.changeColsBounds(len(index), index, np.ascontiguousarray(lower, dtype=float), np.ascontiguousarray(upper, dtype=float))
 
+    def price(self, cost: Floats) -> None:
+        """Change the costs of all columns; the basis is kept."""
+        columns = np.flatnonzero(self.matrix.cost != cost)
+        if len(columns):
+            self._h.changeColsCost(len(columns), columns.astype(np.int32), np.ascontiguousarray(cost[columns]))
+            self.matrix = replace(self.matrix, cost=cost)
+
     def bound_rows(self, rows: Ints, lower: Floats, upper: Floats) -> None:
         """Change limits of rows; the basis is kept."""
         if len(rows):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT, Wattplan
 
-COMMANDS = ("plan", "whatif", "check", "audit", "show", "report", "new", "convert", "gc")
+COMMANDS = ("plan", "whatif", "futures", "check", "audit", "show", "report", "new", "convert", "gc")
 
 
 def test_help_names_every_command_and_exit_code(wattplan: Wattplan) -> None:

@@ -1,0 +1,243 @@
+"""Solves of single futures, here or in worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from optimizer.futures.sub import MISSING, Sub
+from optimizer.highs import AUDITED, CAREFUL, EXACT, Control, Outcome, Program, SolverError, Statuses, certified_bound
+from optimizer.instance import Floats
+from optimizer.matrix import Matrix
+
+LARGE = 50_000
+"""Nonzeros from which interior points are the faster way to a first basis."""
+PATIENCE = 20_000
+"""Iterations of the simplex method from an old basis, after which interior points are faster."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A solve of one future.
+
+    Attributes:
+        sub: number of the future.
+        lower, upper: bounds of the first stage; shape (components,).
+        shift: added to the costs of the first stage; None for none.
+        whole: whether whole numbers are asked for.
+        risk: whether the future's part of the objective is minimised, or else its loss alone.
+        gap: relative gap of whole numbers.
+        keep: whether the whole solution is wanted, made exact.
+        start: a solution to start from; shape (columns,).
+    """
+
+    sub: int
+    lower: Floats
+    upper: Floats
+    shift: Floats | None = None
+    whole: bool = True
+    risk: bool = False
+    gap: float = 0.0
+    keep: bool = False
+    start: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a solve found; million USD.
+
+    Attributes:
+        outcome: how it ended.
+        first: first stage of its solution; None if it has none.
+        value: what was minimised, without the shift.
+        bound: proven lower limit of what was minimised, with the shift.
+        certified: lower limit that follows from duals of the relaxation; minus infinity if there are none.
+        x: the whole solution, if it is wanted.
+    """
+
+    outcome: Outcome
+    first: Floats | None = None
+    value: float = np.inf
+    bound: float = -np.inf
+    certified: float = -np.inf
+    x: Floats | None = None
+
+
+@dataclass
+class Desk:
+    """Solves tasks, and keeps the relaxations warm.
+
+    Args:
+        subs: the futures.
+        seed: of HiGHS.
+        bases: bases to start relaxations from, by future.
+    """
+
+    subs: Sequence[Sub]
+    seed: int = 0
+    bases: dict[int, Statuses] = field(default_factory=dict)
+    warm: dict[int, Program] = field(default_factory=dict)
+
+    def solve(self, task: Task, control: Control) -> Found:
+        """Solve a task.
+
+        Raises:
+            SolverError: HiGHS failed.
+        """
+        sub = self.subs[task.sub]
+        matrix, there = sub.matrix, sub.positions != MISSING
+        at = sub.positions[there]
+        lower, upper = matrix.lower.copy(), matrix.upper.copy()
+        lower[at], upper[at] = np.maximum(lower[at], task.lower[there]), np.minimum(upper[at], task.upper[there])
+        if (task.lower[~there] > 0).any() or (lower > upper + EXACT).any():
+            return Found(Outcome.INFEASIBLE)
+        upper = np.maximum(lower, upper)
+        cost, offset = (matrix.cost, matrix.offset) if task.risk else (sub.loss, sub.loss_offset)
+        shifted = cost.copy()
+        if task.shift is not None:
+            shifted[at] += task.shift[there]
+        priced = replace(matrix, cost=shifted, offset=0.0, lower=lower, upper=upper)
+        if not task.whole:
+            return self._relaxed(task, sub, cost, offset, priced, control)
+        program = Program(priced, integer=True, threads=1, seed=self.seed)
+        program.option("mip_rel_gap", task.gap)
+        program.option("mip_abs_gap", 1e-9)
+        found = program.solve(control, start=task.start)
+        if found.x is None:
+            return Found(found.outcome, bound=found.bound + offset)
+        x = self._exact(sub, priced, found.x) if task.keep else found.x
+        if x is None:
+            return Found(Outcome.STOPPED, bound=found.bound + offset)
+        return Found(found.outcome, sub.first(x), float(cost @ x) + offset, found.bound + offset, x=x if task.keep else None)
+
+    def _relaxed(self, task: Task, sub: Sub, cost: Floats, offset: float, matrix: Matrix, control: Control) -> Found:
+        """The relaxation, from its last basis; any duals prove a bound."""
+        program = self.warm.get(task.sub)
+        if program is None:
+            program = self.warm[task.sub] = Program(matrix, threads=1, seed=self.seed)
+            if task.sub in self.bases:
+                program.set_statuses(self.bases[task.sub])
+                found = program.solve(control, method="simplex", iterations=PATIENCE)
+                if found.outcome is Outcome.STOPPED and not control.over:
+                    found = program.solve(control, method="ipm")
+            else:
+                found = program.solve(control, method="ipm" if matrix.a.nnz > LARGE else "simplex")
+        else:
+            changed = np.flatnonzero((program.lower != matrix.lower) | (program.upper != matrix.upper))
+            program.bound(changed, matrix.lower[changed], matrix.upper[changed])
+            program.price(matrix.cost)
+            found = program.solve(control, method="simplex")
+        if found.outcome is Outcome.INFEASIBLE:
+            return Found(found.outcome)
+        certified = certified_bound(matrix, found.row_dual) + offset if found.row_dual is not None else -np.inf
+        if found.x is None or found.outcome is not Outcome.OPTIMAL:
+            return Found(Outcome.STOPPED, bound=certified, certified=certified)
+        return Found(found.outcome, sub.first(found.x), float(cost @ found.x) + offset, certified, certified)
+
+    def _exact(self, sub: Sub, priced: Matrix, x: Floats) -> Floats | None:
+        """The best solution with the whole numbers of another, within the tolerances of the audit."""
+        lower, upper = priced.lower.copy(), priced.upper.copy()
+        lower[sub.decided] = upper[sub.decided] = np.round(x[sub.decided])
+        for feasibility in (EXACT, AUDITED):
+            program = Program(replace(priced, lower=lower, upper=upper), threads=1, seed=self.seed, feasibility=feasibility)
+            found = program.solve(Control())
+            if found.outcome is Outcome.OPTIMAL and found.x is not None:
+                return np.clip(found.x, lower, upper)
+        return None
+
+
+class Crew:
+    """Processes that solve tasks; with one worker it is this process.
+
+    Each is spawned, never forked (after a solve, a forked child hangs), and one that dies is replaced once.
+
+    Args:
+        subs: the futures.
+        workers: number of processes.
+        seed: of HiGHS.
+        bases: bases to start relaxations from, by future.
+    """
+
+    def __init__(self, subs: Sequence[Sub], workers: int = 1, seed: int = 0, bases: dict[int, Statuses] | None = None) -> None:
+        self.subs, self.workers, self.seed, self.bases = subs, workers, seed, bases or {}
+        self.desk = Desk(subs, seed, self.bases)
+        self.pools: list[ProcessPoolExecutor] = []
+        self.died = 0
+        self._context = multiprocessing.get_context("spawn")
+        self._stop = self._context.Event()
+
+    def __enter__(self) -> Crew:
+        if self.workers > 1:
+            self._model = pickle.dumps(([sub.bare() for sub in self.subs], self.seed, self.bases), protocol=pickle.HIGHEST_PROTOCOL)
+            self.pools = [self._pool() for _ in range(self.workers)]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        for pool in self.pools:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _pool(self, careful: bool = False) -> ProcessPoolExecutor:
+        load = partial(_load, self._model, self._stop, careful)
+        return ProcessPoolExecutor(1, mp_context=self._context, initializer=load)
+
+    def run(self, tasks: Sequence[Task], control: Control) -> list[Found]:
+        """Solve tasks; those for which time is up have found nothing.
+
+        Raises:
+            SolverError: HiGHS failed, or its process died twice.
+        """
+        if not self.pools:
+            return [Found(Outcome.STOPPED) if control.over else self.desk.solve(task, control) for task in tasks]
+        found: dict[int, Found] = {}
+        todo, busy = list(range(len(tasks))), dict[Future[Found], tuple[int, int]]()
+        while todo or busy:
+            for number in set(range(self.workers)) - {worker for worker, _ in busy.values()}:
+                chosen = next((i for i in todo if tasks[i].whole or tasks[i].sub % self.workers == number), None)
+                if chosen is not None:
+                    todo.remove(chosen)
+                    busy[self.pools[number].submit(_work, tasks[chosen], control.deadline)] = (number, chosen)
+            done, _ = wait(busy, timeout=0.2, return_when=FIRST_COMPLETED)
+            if control.stop.is_set():
+                self._stop.set()
+            for future in done:
+                number, chosen = busy.pop(future)
+                try:
+                    found[chosen] = future.result()
+                except BrokenProcessPool:
+                    self.died += 1
+                    if self.died > 1:
+                        raise SolverError("the solver's process died twice") from None
+                    self.pools[number] = self._pool(careful=True)
+                    todo.insert(0, chosen)
+        return [found[i] for i in range(len(tasks))]
+
+
+_desks: list[tuple[Desk, Any]] = []
+"""What a worker process works on."""
+
+
+def _load(model: bytes, stop: Any, careful: bool) -> None:
+    """Take the futures to a worker process; an interrupt of the terminal is the main process's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if careful:
+        os.environ[CAREFUL] = "1"
+    subs, seed, bases = pickle.loads(model)
+    _desks[:] = [(Desk(subs, seed, bases), stop)]
+
+
+def _work(task: Task, deadline: float) -> Found:
+    """Solve a task in a worker process."""
+    desk, stop = _desks[0]
+    control = Control(deadline, stop)
+    return Found(Outcome.STOPPED) if control.over else desk.solve(task, control)
