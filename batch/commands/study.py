@@ -15,7 +15,7 @@ from batch.engine import EngineError
 from batch.study import Asked, StoppedError, carry_out
 from batch.study.carry_out import Means
 from batch.study.findings import Findings, findings, write_findings
-from batch.study.folder import Folder
+from batch.study.folder import Folder, known_study
 from batch.study.progress import StudyProgress
 from batch.study.results import PLANNED, PROVEN, RunStatus
 from batch.study.words import text_of
@@ -68,6 +68,14 @@ def run(options: Options, errors: Console) -> Outcome:
     """
     options.check()
     go_on = "what has ended is kept, and the same command goes on"
+    try:
+        return _run(options, errors, go_on)
+    except KeyboardInterrupt:
+        message = f"aborted; what had ended is kept, and {_again(options)}"
+        raise CommandError(message, ExitCode.ENVIRONMENT, "aborted") from None
+
+
+def _run(options: Options, errors: Console, go_on: str) -> Outcome:
     with StudyProgress(errors, options.quiet) as progress, stop_on_signal(progress.say, go_on) as stop:
         asked = _asked(options, progress)
         with Folder.claimed(options.output, asked) as folder:
@@ -96,6 +104,8 @@ def _asked(options: Options, progress: StudyProgress) -> Asked:
     plan = read_plan(plan_path)
     dataset = plan_folder.dataset_of(plan, plan_path, None if study.base.dataset is None else here / study.base.dataset)
     asked = Asked.of(study, dataset, plan, options.time_limit)
+    if known_study(options.output, asked):  # they were tried when it began
+        return asked
     progress.phase("checking the scenarios")
     tried = check_scenarios(dataset, asked.scenarios, plan, str(options.study))
     if tried < len(asked.scenarios) and not options.quiet:

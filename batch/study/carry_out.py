@@ -36,7 +36,8 @@ class StoppedError(Exception):
 
     def __init__(self, done: int, of: int) -> None:
         self.done, self.of = done, of
-        super().__init__(f"stopped after {done} of {of} runs")
+        where = f"after {done} of {of} runs" if done < of else "when all runs had ended, before their plans were compared"
+        super().__init__(f"stopped {where}")
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ class _Work:
         self.progress.begin(len(self.asked.scenarios), [entry["row"]["status"] for run, entry in done.items() if run not in set(left)])
         engine: Engine | None = None
         try:
+            if self.stop.is_set():
+                raise StoppedError(self.progress.done, len(self.asked.scenarios))
             if left:
                 engine = await self._engine()
                 await self._through(engine, (self.asked.job(run, self.means.threads) for run in left), self._take_run)

@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import re
-import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +43,8 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.runs = Journal(path / RUNS)
+        for entry in self.runs.entries:  # the same few names in every run, kept once
+            entry["decisions"] = [[*map(sys.intern, decision[:3]), decision[3]] for decision in entry.get("decisions", [])]
         self.regrets = Journal(path / REGRETS)
 
     @classmethod
@@ -107,10 +109,6 @@ class Folder:
         with storage(path, "read"):
             return plan_from_bytes(path.read_bytes())
 
-    def forget_spare(self) -> None:
-        """Delete what only a study under way needs."""
-        shutil.rmtree(self.path / SPARE, ignore_errors=True)
-
 
 def _check_place(path: Path) -> None:
     """The place is free, empty, or a study's folder."""
@@ -127,6 +125,21 @@ def _check_place(path: Path) -> None:
         raise InputError([Fault(str(path), "is a file", code="bad_output", allowed="a folder for the study")])
 
 
+def known_study(path: Path, asked: Asked) -> bool:
+    """Whether the folder is that of just this study."""
+    before = _read(path / STUDY)
+    return before is not None and all(before.get(key) == value for key, value in asked.fingerprint().items())
+
+
+def _read(place: Path) -> dict[str, Any] | None:
+    """What a folder says of its study; None where it can't be read."""
+    try:
+        found = json.loads(place.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def _check_study(path: Path, asked: Asked) -> None:
     """The folder is this study's from now on.
 
@@ -137,11 +150,8 @@ def _check_study(path: Path, asked: Asked) -> None:
     if not place.exists():
         write_bytes(place, (json.dumps({"schema_version": 1, "name": asked.name, **now}, indent=2) + "\n").encode())
         return
-    try:
-        before: Any = json.loads(place.read_bytes())
-    except ValueError:
-        before = None
-    if not isinstance(before, dict):
+    before = _read(place)
+    if before is None:
         raise InputError([Fault(str(place), "can't be read", code="bad_json", allowed="another folder")])
     differs = [_difference(key, before.get(key), value) for key, value in now.items() if before.get(key) != value]
     if differs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from batch.report.draw import BLUE, FIT, GREEN, GREY, INK, ORANGE, RED, WIDTH, Picture, period_axis, quantity_axis, small_width, typed, unit
@@ -33,22 +34,26 @@ def distribution(found: Findings, column: str, title: str, name: str) -> Picture
     if spread is None or runs.empty:
         return None
     size, unit_name = unit([spread.lowest, spread.highest], name)
-    frame = pd.DataFrame(
-        {"value": runs[column].astype(float) / size, "share": runs["odds"] / runs["odds"].sum(), "scenario": runs["scenario"]}
-    )
     marks = _marks(spread, size, found.asked.base_npv_usd if column == "npv_usd" else None)
     if spread.highest - spread.lowest <= 1e-9 * max(1.0, abs(spread.highest)):
         return None
-    x = alt.X("value:Q", bin=alt.Bin(maxbins=BINS), axis=alt.Axis(title=f"{title}, {unit_name}", format=",~r"))
+    values, odds = runs[column].to_numpy(float) / size, runs["odds"].to_numpy(float)
+    share, edges = np.histogram(values, bins=BINS, weights=odds / odds.sum())
+    number, _ = np.histogram(values, bins=edges)
+    frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "share": share, "runs": number})
     bars = (
-        alt.Chart(typed(frame))
+        alt.Chart(frame)
         .mark_bar(color=BLUE, opacity=0.55)
         .encode(
-            x=x,
-            y=alt.Y("sum(share):Q", axis=quantity_axis("share of the odds", format="%")),
-            tooltip=[alt.Tooltip("sum(share):Q", format=".1%", title="share"), alt.Tooltip("count():Q", title="runs")],
+            x=alt.X("from:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=f"{title}, {unit_name}", format=",~r")),
+            x2="to:Q",
+            y=alt.Y("share:Q", axis=quantity_axis("share of the odds", format="%")),
+            tooltip=[
+                alt.Tooltip("from:Q", format=",.4~r"), alt.Tooltip("to:Q", format=",.4~r"), alt.Tooltip("share:Q", format=".1%"),
+                alt.Tooltip("runs:Q"),
+            ],
         )
-    )
+    )  # fmt: skip
     colours = alt.Scale(domain=list(marks["mark"]), range=list(marks["colour"]))
     rules = (
         alt.Chart(typed(marks))
