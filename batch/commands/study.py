@@ -103,7 +103,7 @@ def _asked(options: Options, progress: StudyProgress) -> Asked:
     plan_path = here / study.base.plan
     plan = read_plan(plan_path)
     dataset = plan_folder.dataset_of(plan, plan_path, None if study.base.dataset is None else here / study.base.dataset)
-    asked = Asked.of(study, dataset, plan, options.time_limit)
+    asked = Asked.of(study, dataset, plan, options.time_limit, here)
     if known_study(options.output, asked):  # they were tried when it began
         return asked
     progress.phase("checking the scenarios")

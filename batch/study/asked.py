@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from batch.engine import Job
@@ -45,10 +46,21 @@ class Asked:
     regret: Regret = field(default_factory=Regret)
 
     @classmethod
-    def of(cls, study: Study, dataset: Dataset, plan: Plan, time_limit: float | None = None) -> Asked:
-        """A study file's study; ``time_limit`` in seconds in place of the file's."""
+    def of(cls, study: Study, dataset: Dataset, plan: Plan, time_limit: float | None = None, folder: Path = Path()) -> Asked:
+        """A study file's study.
+
+        Args:
+            study: as the file says.
+            dataset: the base.
+            plan: its plan.
+            time_limit: seconds of a run, in place of the file's.
+            folder: of the study file.
+
+        Raises:
+            UncertaintyError: the file of an uncertainty has faults.
+        """
         limit = study.time_limit if time_limit is None else time_limit
-        scenarios = tuple(scenarios_of(study))
+        scenarios = tuple(scenarios_of(study, dataset, folder))
         return cls(study.name, dataset, plan, scenarios, study.mode.value, study.gap, limit, study.seed, study.regret)
 
     @property

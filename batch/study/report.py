@@ -20,6 +20,8 @@ from models.study import Origin
 
 MOST_RUNS = 500
 """Most rows of the table of runs; study.parquet has all."""
+MOST_AXES = 8
+"""Most axes that the table of runs has columns for."""
 MOST_RACKS = 60
 """Most rows of the table of racks; robust.parquet has all."""
 ACTIONS = {
@@ -206,9 +208,10 @@ def runs_table(found: Findings) -> str:
     """Runs, the lowest NPV first."""
     runs = found.runs.sort_values(["npv_usd"], kind="stable", na_position="first").head(MOST_RUNS)
     axes = {axis_column(axis): Col(axis, lambda value: "" if pd.isna(value) else str(value)) for axis in found.asked.axes}
-    named = runs["origin"].isin([Origin.BASE, Origin.LIST, Origin.SAMPLE])
+    axes = axes if len(axes) <= MOST_AXES else {}
+    gridded = (runs["origin"] == Origin.GRID) & bool(axes)
     frame = runs.assign(
-        name=runs["scenario"].where(named | (len(axes) == 0), "grid"), npv=runs["npv_usd"] / 1e6, delta=runs["delta_usd"] / 1e6,
+        name=runs["scenario"].where(~gridded, "grid"), npv=runs["npv_usd"] / 1e6, delta=runs["delta_usd"] / 1e6,
         gap_=runs["gap"], damages=runs["damages_usd"] / 1e6, capex=runs["capex_usd"] / 1e6,
     )  # fmt: skip
     columns = {

@@ -38,7 +38,7 @@ PROVEN = frozenset({RunStatus.OPTIMAL, RunStatus.WITHIN_GAP})
 RUN_COLUMNS: dict[str, str] = {
     "run": "number of the run, from 0",
     "scenario": "name of the scenario",
-    "origin": "base, list, grid or sample",
+    "origin": "base, list, grid, sample or uncertainty",
     "odds": "weight in averages",
     "status": "optimal, within_gap, feasible, holds (scored, no limit broken), broken, infeasible, no_plan, invalid or failed",
     "stop_reason": "why the search ended",

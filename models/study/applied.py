@@ -12,7 +12,7 @@ from models.plan import Plan
 from models.study.faults import StudyError
 from models.study.scenarios import Scenario
 
-TRIED = 100
+TRIED = 60
 """Most scenarios that are tried before the first solve; faults of the others are told as their runs' results."""
 TOLD = 50
 """Most faults that are told."""

@@ -93,12 +93,21 @@ class Sample(StudyRecord):
     )
 
 
+class Futures(StudyRecord):
+    """Scenarios drawn from a file that says with which odds things come otherwise (docs/uncertainty.md)."""
+
+    file: Text = field("the file, relative to the study file")
+    runs: Whole = count("scenarios to draw", "runs", least=1, most=10**12)
+    seed: Whole = count("seed of the draw", "", default=0, most=2**31 - 1)
+
+
 class Scenarios(StudyRecord):
     """Where scenarios come from; several sources follow one another."""
 
     list: tuple[Listed, ...] = field("scenarios by name", default=(), none_means="none", form={"widget": "rows"})
     grid: Grid | None = field("combinations of levels", default=None, none_means="none")
     sample: Sample | None = field("a sample", default=None, none_means="none")
+    uncertainty: Futures | None = field("futures drawn by their odds", default=None, none_means="none")
 
 
 class Regret(StudyRecord):
@@ -133,4 +142,5 @@ class Study(StudyRecord):
         for axis in self.scenarios.grid.axes if self.scenarios.grid is not None else ():
             grid *= len(axis.levels)
         sample = self.scenarios.sample.runs if self.scenarios.sample is not None else 0
-        return int(self.baseline) + len(self.scenarios.list) + grid + sample
+        futures = self.scenarios.uncertainty.runs if self.scenarios.uncertainty is not None else 0
+        return int(self.baseline) + len(self.scenarios.list) + grid + sample + futures

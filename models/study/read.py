@@ -117,8 +117,9 @@ class _Checks:
     def faults(self) -> Iterator[Fault]:
         """Every fault."""
         listed, grid, sample = self.study.scenarios.list, self.study.scenarios.grid, self.study.scenarios.sample
-        if not listed and grid is None and sample is None:
-            yield self.fault(("scenarios",), "has no scenario", "missing_value", allowed="one or several of list, grid, sample")
+        if not listed and grid is None and sample is None and self.study.scenarios.uncertainty is None:
+            allowed = "one or several of list, grid, sample, uncertainty"
+            yield self.fault(("scenarios",), "has no scenario", "missing_value", allowed=allowed)
         yield from self._names(("scenarios", "list"), [s.name for s in listed], reserved=(BASE,))
         for n, scenario in enumerate(listed):
             yield from self._changes(("scenarios", "list", n), scenario.changes, f"scenario {scenario.name!r}")

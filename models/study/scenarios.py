@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from models.changes.base import Change
-from models.study.file import BASE, Grid, Sample, SampleLevel, Study
+from models.dataset import Dataset
+from models.study.file import BASE, Futures, Grid, Sample, SampleLevel, Study
 from models.study.sampling import choice, number, strata
+from models.uncertainty import draw, read_uncertainty
 
 PlainChange = Mapping[str, Any]
+HAPPENS, HAPPENS_NOT = "happens", "does not"
+"""Levels of an axis of an uncertainty."""
 SIGN = "$"
 """Begins the name of an axis in a template."""
 
@@ -24,6 +30,7 @@ class Origin(StrEnum):
     LIST = "list"
     GRID = "grid"
     SAMPLE = "sample"
+    UNCERTAINTY = "uncertainty"
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,18 @@ def named(pairs: Iterable[tuple[str, Iterable[Change | PlainChange]]]) -> Iterat
         yield Scenario(name, plain)
 
 
-def scenarios_of(study: Study) -> Iterator[Scenario]:
-    """Scenarios of a checked study file, always in the same order: the base, the list, the grid, the sample."""
+def scenarios_of(study: Study, dataset: Dataset | None = None, folder: Path = Path()) -> Iterator[Scenario]:
+    """Scenarios of a checked study file, always in the same order: the base, the list, the grid, the sample, the uncertainty.
+
+    Args:
+        study: the study.
+        dataset: the base; needed for an uncertainty.
+        folder: of the study file.
+
+    Raises:
+        UncertaintyError: the file of the uncertainty has faults.
+        ValueError: there is an uncertainty and no dataset.
+    """
     if study.baseline:
         yield Scenario(BASE, (), origin=Origin.BASE)
     for listed in study.scenarios.list:
@@ -64,6 +81,10 @@ def scenarios_of(study: Study) -> Iterator[Scenario]:
         yield from _combined(study.scenarios.grid)
     if study.scenarios.sample is not None:
         yield from _sampled(study.scenarios.sample)
+    if study.scenarios.uncertainty is not None:
+        if dataset is None:
+            raise ValueError("an uncertainty is drawn for a dataset")
+        yield from _futures(study.scenarios.uncertainty, dataset, folder)
 
 
 def _combined(grid: Grid) -> Iterator[Scenario]:
@@ -96,6 +117,16 @@ def _sampled(sample: Sample) -> Iterator[Scenario]:
                 values[axis.name], numbers[axis.name], levels[axis.name] = value, float(value), f"{value:.6g}"
         changes = (*filled(sample.changes, values), *extra)
         yield Scenario(f"sample {run + 1:0{width}d}", changes, 1.0, Origin.SAMPLE, levels, numbers)
+
+
+def _futures(source: Futures, dataset: Dataset, folder: Path) -> Iterator[Scenario]:
+    """Futures by their odds; what happens in several of them, and not in all, is an axis."""
+    drawn = draw(read_uncertainty(folder / source.file, dataset), dataset, source.runs, source.seed)
+    times = Counter(what for future in drawn for what in set(future.happened))
+    axes = [what for what, number in times.items() if 1 < number < len(drawn)]
+    for scenario, future in zip(named((f.name, f.changes) for f in drawn), drawn, strict=True):
+        levels = {what: HAPPENS if what in future.happened else HAPPENS_NOT for what in axes}
+        yield replace(scenario, odds=future.probability * len(drawn), origin=Origin.UNCERTAINTY, levels=levels)
 
 
 def filled(template: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:

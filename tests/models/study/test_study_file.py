@@ -111,7 +111,7 @@ def test_scenarios_come_in_the_order_of_the_file() -> None:
         ("scenarios/sample/axes/0/name", "price", "/scenarios/sample/axes/0/name", "is an axis of the grid too"),
         ("scenarios/sample/runs", 0, "/scenarios/sample/runs", "at least 1"),
         ("scenarios/sample/changes/1/delay_periods", "$rate", "/scenarios/sample/axes/2/levels/0/value", "the changes use $rate"),
-        ("scenarios", {}, "/scenarios", "one or several of list, grid, sample"),
+        ("scenarios", {}, "/scenarios", "one or several of list, grid, sample, uncertainty"),
         ("base", None, "/base", "is missing"),
         ("base", {"plan": 3}, "/base/plan", "is not text (found '3')"),
         ("scenarios/list", {"name": "x"}, "/scenarios/list", "is not a list"),
@@ -219,3 +219,20 @@ def test_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "data" / "studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_examples_can_be_read(path: Path) -> None:
     assert read_study(path).count() <= 250
+
+
+def test_futures_of_an_uncertainty_are_scenarios(tmp_path: Path) -> None:
+    (tmp_path / "odds.toml").write_text(
+        'schema_version = 1\nname = "odds"\n[[slip]]\nid = "a"\nsite_id = "a"\noutcomes = [{ odds = 0.5, delay_periods = 1 }]\nwhy = "a test"\n'
+    )
+    document = {**GOOD, "scenarios": {"uncertainty": {"file": "odds.toml", "runs": 20, "seed": 3}}}
+    dataset = small_dataset(power_blocks=[{"block_id": "a-1", "site_id": "a", "energized": "2026-Q2"}, {"block_id": "b-1", "site_id": "b"}])
+    base, *found = scenarios_of(study_of(document), dataset, tmp_path)
+    assert (base.name, len(found), study_of(document).count()) == (BASE, 20, 21)
+    assert {s.origin for s in found} == {Origin.UNCERTAINTY}
+    assert sum(s.odds for s in found) == pytest.approx(20)
+    (axis,) = found[0].levels
+    for scenario in found:
+        assert (scenario.levels[axis] == "happens") == bool(scenario.changes)
+    assert {s.levels[axis] for s in found} == {"happens", "does not"}
+    assert check_scenarios(dataset, found, None, "s.yaml") == 20
