@@ -63,7 +63,14 @@ def chosen(asked: Asked, folder: Folder) -> tuple[list[int], list[int]]:
     there = folder.kept_plans()
     plans: dict[int, Decisions] = {BASE_PLAN: frozenset(tuple(d) for d in decisions_of(asked.plan))}
     plans |= {run: _decisions(entries[run]) for run in planned if run in there}
-    return most_different(plans, asked.regret.plans), evenly(planned, asked.regret.scenarios)
+    tried = most_different(plans, asked.regret.plans)
+    return tried, _scenarios(planned, tried, asked.regret.scenarios)
+
+
+def _scenarios(planned: Sequence[int], tried: Sequence[int], most: int) -> list[int]:
+    """Scenarios to try plans under: those that the plans were made for, and others evenly spread."""
+    home = [run for run in planned if run in set(tried)][:most]
+    return sorted([*home, *evenly([run for run in planned if run not in set(home)], most - len(home))])
 
 
 def _decisions(entry: Entry) -> Decisions:
