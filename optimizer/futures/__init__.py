@@ -11,9 +11,10 @@ best.summary            # value, bound, value of the stochastic solution and of 
 
 from optimizer.futures.check import anticipations
 from optimizer.futures.first_stage import FirstStage
-from optimizer.futures.planner import Method, NoFuturesPlanError, ScenarioInfeasibleError, plan_futures
+from optimizer.futures.planner import plan_futures
 from optimizer.futures.result import FuturesPlan, FuturesSummary
 from optimizer.futures.risk import Risk, cvar
+from optimizer.futures.state import Method, NoFuturesPlanError, ScenarioInfeasibleError
 
 __all__ = [
     "FirstStage",

@@ -70,12 +70,14 @@ class Bundle:
         odds: of each; shape (futures,).
         whole: whether the futures are solved for whole numbers, or relaxed.
         gap: smallest relative gap of each solve.
+        scale: what counts as a large difference of each component of the first stage; shape (components,).
     """
 
     crew: Crew
     odds: Floats
     whole: bool
     gap: float
+    scale: Floats
     planes: list[Plane] = field(default_factory=list)
     _aim: float = np.inf
     _last: float = -np.inf
@@ -96,7 +98,7 @@ class Bundle:
             told: called after each round.
         """
         self._aim, self._last = enough, -np.inf
-        spread = np.maximum(upper - lower, SLACK)
+        spread = np.maximum(np.minimum(upper - lower, self.scale), SLACK)
         free = np.flatnonzero(upper - lower > SLACK)
         best = self._solved(lower, upper, multipliers[0], control)
         for other in multipliers[1:]:

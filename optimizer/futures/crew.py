@@ -16,14 +16,12 @@ from typing import Any
 import numpy as np
 
 from optimizer.futures.sub import MISSING, Sub
-from optimizer.highs import AUDITED, CAREFUL, EXACT, Control, Outcome, Program, SolverError, Statuses, certified_bound
+from optimizer.highs import AUDITED, CAREFUL, EXACT, Control, Outcome, Program, Solution, SolverError, certified_bound
 from optimizer.instance import Floats
 from optimizer.matrix import Matrix
 
-LARGE = 50_000
-"""Nonzeros from which interior points are the faster way to a first basis."""
-PATIENCE = 20_000
-"""Iterations of the simplex method from an old basis, after which interior points are faster."""
+LARGE = 40_000
+"""Nonzeros from which relaxations are solved by interior points."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +78,10 @@ class Desk:
     Args:
         subs: the futures.
         seed: of HiGHS.
-        bases: bases to start relaxations from, by future.
     """
 
     subs: Sequence[Sub]
     seed: int = 0
-    bases: dict[int, Statuses] = field(default_factory=dict)
     warm: dict[int, Program] = field(default_factory=dict)
 
     def solve(self, task: Task, control: Control) -> Found:
@@ -122,17 +118,12 @@ class Desk:
 
     def _relaxed(self, task: Task, sub: Sub, cost: Floats, offset: float, matrix: Matrix, control: Control) -> Found:
         """The relaxation, from its last basis; any duals prove a bound."""
-        program = self.warm.get(task.sub)
-        if program is None:
-            program = self.warm[task.sub] = Program(matrix, threads=1, seed=self.seed)
-            if task.sub in self.bases:
-                program.set_statuses(self.bases[task.sub])
-                found = program.solve(control, method="simplex", iterations=PATIENCE)
-                if found.outcome is Outcome.STOPPED and not control.over:
-                    found = program.solve(control, method="ipm")
-            else:
-                found = program.solve(control, method="ipm" if matrix.a.nnz > LARGE else "simplex")
+        if matrix.a.nnz >= LARGE:
+            found = self._interior(matrix, control)
         else:
+            program = self.warm.get(task.sub)
+            if program is None:
+                program = self.warm[task.sub] = Program(matrix, threads=1, seed=self.seed)
             changed = np.flatnonzero((program.lower != matrix.lower) | (program.upper != matrix.upper))
             program.bound(changed, matrix.lower[changed], matrix.upper[changed])
             program.price(matrix.cost)
@@ -143,6 +134,16 @@ class Desk:
         if found.x is None or found.outcome is not Outcome.OPTIMAL:
             return Found(Outcome.STOPPED, bound=certified, certified=certified)
         return Found(found.outcome, sub.first(found.x), float(cost @ found.x) + offset, certified, certified)
+
+    def _interior(self, matrix: Matrix, control: Control) -> Solution:
+        """A large relaxation by interior points without a basis: prices change many costs at once, after which a basis helps little."""
+        program = Program(matrix, threads=1, seed=self.seed)
+        program.option("run_crossover", "off")
+        try:
+            return program.solve(control, method="ipm")
+        except SolverError:
+            program.option("run_crossover", "on")
+            return program.solve(control, method="ipm")
 
     def _exact(self, sub: Sub, priced: Matrix, x: Floats) -> Floats | None:
         """The best solution with the whole numbers of another, within the tolerances of the audit."""
@@ -165,12 +166,11 @@ class Crew:
         subs: the futures.
         workers: number of processes.
         seed: of HiGHS.
-        bases: bases to start relaxations from, by future.
     """
 
-    def __init__(self, subs: Sequence[Sub], workers: int = 1, seed: int = 0, bases: dict[int, Statuses] | None = None) -> None:
-        self.subs, self.workers, self.seed, self.bases = subs, workers, seed, bases or {}
-        self.desk = Desk(subs, seed, self.bases)
+    def __init__(self, subs: Sequence[Sub], workers: int = 1, seed: int = 0) -> None:
+        self.subs, self.workers, self.seed = subs, workers, seed
+        self.desk = Desk(subs, seed)
         self.pools: list[ProcessPoolExecutor] = []
         self.died = 0
         self._context = multiprocessing.get_context("spawn")
@@ -178,7 +178,7 @@ class Crew:
 
     def __enter__(self) -> Crew:
         if self.workers > 1:
-            self._model = pickle.dumps(([sub.bare() for sub in self.subs], self.seed, self.bases), protocol=pickle.HIGHEST_PROTOCOL)
+            self._model = pickle.dumps(([sub.bare() for sub in self.subs], self.seed), protocol=pickle.HIGHEST_PROTOCOL)
             self.pools = [self._pool() for _ in range(self.workers)]
         return self
 
@@ -232,8 +232,8 @@ def _load(model: bytes, stop: Any, careful: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if careful:
         os.environ[CAREFUL] = "1"
-    subs, seed, bases = pickle.loads(model)
-    _desks[:] = [(Desk(subs, seed, bases), stop)]
+    subs, seed = pickle.loads(model)
+    _desks[:] = [(Desk(subs, seed), stop)]
 
 
 def _work(task: Task, deadline: float) -> Found:

@@ -18,7 +18,7 @@ from optimizer.instance import Floats
 ROUNDS_ROOT, ROUNDS_NODE = 40, 12
 """Most rounds of the dual at the root, and at each node below."""
 AGREED = 1e-6
-"""Spread of a component, as a share of its range, below which futures agree on it."""
+"""Spread of a component, as a share of its scale, below which futures agree on it."""
 
 
 @dataclass(order=True)
@@ -138,7 +138,7 @@ class Decomposition:
         if len(firsts) < len(self.bundle.odds):
             return None
         mean = self.bundle.odds @ firsts
-        spread = self.bundle.odds @ np.abs(firsts - mean) / np.maximum(self.upper - self.lower, 1.0)
+        spread = self.bundle.odds @ np.abs(firsts - mean) / self.bundle.scale
         if spread.max(initial=0.0) <= AGREED:
             return None
         whole = np.where(self.integer, spread, 0.0)

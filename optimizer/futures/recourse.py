@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,9 +27,10 @@ class Held:
         first: its components; shape (components,).
         losses: of each future's plan, million USD; shape (futures,).
         limits: proven lower limits of each future's loss with this first stage; shape (futures,).
-        solutions: of each future's model.
+        solutions: of each future's model; none where plans were searched for.
         objective: of the plans.
         limit: lower limit of the objective with this first stage.
+        plans: of each future, where they were searched for.
     """
 
     first: Floats
@@ -38,6 +39,7 @@ class Held:
     solutions: list[Floats]
     objective: float
     limit: float
+    plans: list[Plan] = field(default_factory=list)
 
 
 @dataclass
@@ -88,9 +90,14 @@ class Recourse:
             first, losses, limits, solutions, self.risk.objective(losses, self.odds), self.risk.objective(limits, self.odds)
         )  # fmt: skip
 
-    def alone(self, control: Control) -> list[Found]:
-        """Every future on its own, as if it were known."""
-        return self.crew.run([self.task(k, *sub.bounds()) for k, sub in enumerate(self.subs)], control)
+    def alone(self, control: Control, whole: bool = True) -> list[Found]:
+        """Every future on its own, as if it were known.
+
+        Args:
+            whole: whether for whole numbers, or relaxed.
+        """
+        tasks = [replace(self.task(k, *sub.bounds()), whole=whole) for k, sub in enumerate(self.subs)]
+        return self.crew.run(tasks, control)
 
     def task(self, number: int, lower: Floats, upper: Floats) -> Task:
         """The best of a future's loss within bounds of the first stage."""

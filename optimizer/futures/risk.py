@@ -32,6 +32,14 @@ class Risk:
         if not 0 <= self.weight <= 1 or not 0 <= self.alpha < 1:
             raise ValueError(f"weight must be 0 to 1 and alpha 0 to below 1; found {self.weight} and {self.alpha}")
 
+    def weights(self, losses: Floats, odds: Floats) -> Floats:
+        """By how much the objective grows with each loss, divided by its odds; shape (scenarios,).
+
+        Args:
+            losses, odds: by scenario; shape (scenarios,).
+        """
+        return np.asarray((1 - self.weight) + self.weight * tail(losses, odds, self.alpha) / odds)
+
     def objective(self, losses: Floats, odds: Floats) -> float:
         """Value of the objective, million USD.
 
@@ -50,8 +58,13 @@ def cvar(losses: Floats, odds: Floats, alpha: float) -> float:
     """
     if np.isinf(losses).any():
         return float(np.max(losses))
+    return float(tail(losses, odds, alpha) @ losses)
+
+
+def tail(losses: Floats, odds: Floats, alpha: float) -> Floats:
+    """Share of each scenario in the worst ``1 - alpha``; they add to 1; shape (scenarios,)."""
     order = np.argsort(-losses, kind="stable")
-    tail = 1.0 - alpha
     before = np.concatenate([[0.0], np.cumsum(odds[order])[:-1]])
-    share = np.clip(tail - before, 0.0, odds[order])
-    return float(share @ losses[order] / share.sum())
+    share = np.zeros(len(losses))
+    share[order] = np.clip(1.0 - alpha - before, 0.0, odds[order])
+    return np.asarray(share / share.sum())
