@@ -11,9 +11,11 @@ best.summary            # value, bound, value of the stochastic solution and of 
 
 from optimizer.futures.check import anticipations
 from optimizer.futures.first_stage import FirstStage
+from optimizer.futures.outofsample import compared, out_of_sample
 from optimizer.futures.planner import plan_futures
 from optimizer.futures.result import FuturesPlan, FuturesSummary
 from optimizer.futures.risk import Risk, cvar
+from optimizer.futures.robust import RobustPlan, plan_any_late
 from optimizer.futures.state import Method, NoFuturesPlanError, ScenarioInfeasibleError
 
 __all__ = [
@@ -23,8 +25,12 @@ __all__ = [
     "Method",
     "NoFuturesPlanError",
     "Risk",
+    "RobustPlan",
     "ScenarioInfeasibleError",
     "anticipations",
+    "compared",
     "cvar",
+    "out_of_sample",
+    "plan_any_late",
     "plan_futures",
 ]

@@ -35,7 +35,7 @@ class Task:
         whole: whether whole numbers are asked for.
         risk: whether the future's part of the objective is minimised, or else its loss alone.
         gap: relative gap of whole numbers.
-        keep: whether the whole solution is wanted, made exact.
+        keep: whether the whole solution is wanted; one in whole numbers is made exact.
         start: a solution to start from; shape (columns,).
     """
 
@@ -133,7 +133,8 @@ class Desk:
         certified = certified_bound(matrix, found.row_dual) + offset if found.row_dual is not None else -np.inf
         if found.x is None or found.outcome is not Outcome.OPTIMAL:
             return Found(Outcome.STOPPED, bound=certified, certified=certified)
-        return Found(found.outcome, sub.first(found.x), float(cost @ found.x) + offset, certified, certified)
+        x = found.x if task.keep else None
+        return Found(found.outcome, sub.first(found.x), float(cost @ found.x) + offset, certified, certified, x)
 
     def _interior(self, matrix: Matrix, control: Control) -> Solution:
         """A large relaxation by interior points without a basis: prices change many costs at once, after which a basis helps little."""

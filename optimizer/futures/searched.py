@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.dataset import Dataset
 from models.plan import DatasetRef, Plan
+from models.tables import Directive
 from optimizer.blocks.base import MILLION
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.futures.first_stage import with_first_stage
@@ -68,7 +68,7 @@ class Searched:
         for k, sub in enumerate(self.subs):
             state.tell(f"first stage held in future {k + 1} of {len(self.subs)}")
             seconds = SHARE * control.remaining / (len(self.subs) - k)
-            made = self._one(with_first_stage(sub.dataset, state.first.directives(sub.instance, values)), k, control.until(seconds))
+            made = self._one(state.first.directives(sub.instance, values), k, control.until(seconds))
             if made is None:
                 return None
             plans.append(made)
@@ -80,21 +80,40 @@ class Searched:
         objective, limit = (state.risk.objective(each, state.odds) for each in (losses, limits))
         return Held(first, losses, limits, [], objective, limit, plans)
 
-    def _one(self, dataset: Dataset, number: int, control: Control) -> Plan | None:
+    def _one(self, directives: list[Directive], number: int, control: Control) -> Plan | None:
         """The plan at hand, repaired in a future; or the future's own last plan, where that leads to none."""
         assert self._planner is not None
-        sub = self.subs[number]
-        for baseline in dict.fromkeys((self.plan, self.latest.get(number, self.plan))):
-            try:
-                made = Repair(self._planner, dataset, self.state.gap, control, None, time.monotonic(), None).run(baseline)
-            except (InfeasibleError, DirectiveConflictError):
-                return None
-            except NoPlanError:
-                continue
-            ref = DatasetRef(name=sub.dataset.name, sha256=sub.dataset.sha256)
-            self.latest[number] = Plan(made.summary.model_copy(update={"dataset": ref}), made.tables, made.events)
-            return self.latest[number]
-        return None
+        baselines = list(dict.fromkeys((self.plan, self.latest.get(number, self.plan))))
+        made = repaired(self._planner, self.subs[number], directives, baselines, self.state.gap, control)
+        if made is not None:
+            self.latest[number] = made
+        return made
+
+
+def repaired(
+    planner: Planner, sub: Sub, directives: list[Directive], baselines: Sequence[Plan], gap: float, control: Control
+) -> Plan | None:
+    """A plan repaired in a future, whose first stage is fixed; None if none was found.
+
+    Args:
+        planner: warm, of the dataset as planned.
+        sub: the future.
+        directives: its first stage.
+        baselines: plans to start from, in turn.
+        gap: relative gap asked for.
+        control: deadline and stop.
+    """
+    dataset = with_first_stage(sub.dataset, directives)
+    for baseline in baselines:
+        try:
+            made = Repair(planner, dataset, gap, control, None, time.monotonic(), None).run(baseline)
+        except (InfeasibleError, DirectiveConflictError):
+            return None
+        except NoPlanError:
+            continue
+        ref = DatasetRef(name=sub.dataset.name, sha256=sub.dataset.sha256)
+        return Plan(made.summary.model_copy(update={"dataset": ref}), made.tables, made.events)
+    return None
 
 
 def watcher(tell: Callable[[str], None], what: str) -> Callable[[Progress], None]:

@@ -168,7 +168,7 @@ class State:
         return scale
 
     def prices(self, known: list[Found], components: int) -> Floats:
-        """First multipliers, shape (futures, components): that of eta weights the futures as the CVaR of their losses does, others are 0."""
+        """First multipliers: that of eta weights the futures as the CVaR of their losses does; shape (futures, components)."""
         multipliers = np.zeros((len(self.odds), components))
         if self.risk.weight > 0:
             multipliers[:, -1] = self.risk.weights(np.array([found.bound for found in known]), self.odds) - 1.0
