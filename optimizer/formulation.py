@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pyomo.core.base.constraint as pyomo_constraint
 import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
-from pyomo.core.expr import LinearExpression
+from pyomo.core.expr import LinearExpression, template_expr
 
 from optimizer.blocks import (
     budget,
@@ -33,6 +36,9 @@ from optimizer.blocks import (
 )
 from optimizer.blocks.base import Block, Constraint, Formulation
 from optimizer.instance import Instance
+
+SUM = builtins.sum
+"""The built-in function, which Pyomo replaces for a while."""
 
 BLOCKS: tuple[Block, ...] = (
     opening.BLOCK,
@@ -63,15 +69,27 @@ def all_constraints() -> dict[str, Constraint]:
 
 @contextmanager
 def templates(on: bool) -> Iterator[None]:
-    """Let Pyomo write constraints as templates, which it expands without building an expression per row."""
+    """Let Pyomo write constraints as templates, which it expands without building an expression per row.
+
+    While it reads a template, Pyomo puts its own ``sum`` in the place of the built-in one, for all threads of the process. Other threads
+    (a worker's messages, its progress) would add up with it and fail on sums of nothing; so they are given the built-in one.
+    """
+    context: Any = template_expr._template_iter_context
+    of_pyomo, builder = context.sum_template, threading.get_ident()
+
+    def sum_template(self: Any, *given: Any, **more: Any) -> Any:
+        return of_pyomo(self, *given, **more) if threading.get_ident() == builder else SUM(*given, **more)
+
     before = pyomo_constraint.TEMPLATIZE_CONSTRAINTS
     log = logging.getLogger("pyomo.core")
     level = log.level
     pyomo_constraint.TEMPLATIZE_CONSTRAINTS = on
     log.setLevel(logging.ERROR)
+    context.sum_template = sum_template
     try:
         yield
     finally:
+        context.sum_template = of_pyomo
         pyomo_constraint.TEMPLATIZE_CONSTRAINTS = before
         log.setLevel(level)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from optimizer.formulation import BLOCKS, formulate
 from optimizer.highs import Control, Program
 from optimizer.instance import Instance
 from optimizer.matrix import Matrix, compile_matrix
+from tests.factories import small_dataset
 from tests.generator import random_dataset
 
 REFERENCE = Path(__file__).resolve().parents[2] / "data" / "reference-2025q4"
@@ -122,3 +125,32 @@ def test_two_parts_of_one_name_are_refused() -> None:
     with pytest.raises(BuildError, match="rack_mw"):
         power.declare(f)
     assert isinstance(f.model, pyo.ConcreteModel)
+
+
+def test_other_threads_add_up_as_ever_while_a_model_is_built() -> None:
+    """Pyomo replaces the built-in ``sum`` of the whole process while it reads a template; a worker's other threads use it meanwhile."""
+    faults: list[BaseException] = []
+    added, built = threading.Event(), threading.Event()
+
+    def add() -> None:
+        while not built.is_set():
+            try:
+                assert sum(map(float, ())) == 0
+                assert sum((n for n in (1, 2)), start=3) == 6
+            except BaseException as error:
+                faults.append(error)
+            added.set()
+
+    other = threading.Thread(target=add)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns within each template
+    other.start()
+    try:
+        added.wait()
+        for _ in range(3):
+            formulate(Instance(small_dataset()))
+    finally:
+        built.set()
+        other.join()
+        sys.setswitchinterval(before)
+    assert not faults
