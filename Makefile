@@ -38,7 +38,7 @@ plan: $(INSTALLED) ## plan the reference dataset (DATASET=, PLAN=, GAP=, TIME_LI
 	@$(WATTPLAN) report "$(PLAN)" -o "$(PLAN)/report.html"
 
 # Tests that start services, or look at the clock: two files at a time, since most of it is waiting. All others: on all cores.
-SERVED := $(wildcard tests/api/test_*.py) tests/batch/engine tests/batch/test_cli_serve.py \
+SERVED := $(wildcard tests/api/test_*.py) tests/batch/engine tests/batch/study/test_cli_study.py tests/batch/test_cli_serve.py \
   tests/benchmarks/test_bench.py tests/benchmarks/test_service_report.py
 # Apart, because the browser's driver keeps an event loop running in its process.
 BROWSED := tests/api/page

@@ -40,7 +40,7 @@ def distribution(found: Findings, column: str, title: str, name: str) -> Picture
     values, odds = runs[column].to_numpy(float) / size, runs["odds"].to_numpy(float)
     share, edges = np.histogram(values, bins=BINS, weights=odds / odds.sum())
     number, _ = np.histogram(values, bins=edges)
-    frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "share": share, "runs": number})
+    frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "share": share, "zero": 0.0, "runs": number})
     bars = (
         alt.Chart(frame)
         .mark_bar(color=BLUE, opacity=0.55)
@@ -48,6 +48,7 @@ def distribution(found: Findings, column: str, title: str, name: str) -> Picture
             x=alt.X("from:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=f"{title}, {unit_name}", format=",~r")),
             x2="to:Q",
             y=alt.Y("share:Q", axis=quantity_axis("share of the odds", format="%")),
+            y2="zero:Q",
             tooltip=[
                 alt.Tooltip("from:Q", format=",.4~r"), alt.Tooltip("to:Q", format=",.4~r"), alt.Tooltip("share:Q", format=".1%"),
                 alt.Tooltip("runs:Q"),

@@ -197,15 +197,21 @@ def test_the_report_and_the_summary_are_written(studied: Studied) -> None:
     assert summary == {key: value for key, value in studied.document.items() if key not in ("paths", "exit_code")}
 
 
-def test_the_same_again_does_no_run(studied: Studied, wattplan: Wattplan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_again_does_no_run(studied: Studied, wattplan: Wattplan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(*_: Any, **__: Any) -> None:
         raise AssertionError("an engine was started")
 
     monkeypatch.setattr("batch.engine.engine.Engine.start", never)
-    ended = wattplan("study", studied.folder / "study.yaml", "-o", studied.folder / "out")
+    monkeypatch.setattr("batch.study.report.report_html", lambda found: "drawn again")
+    out = tmp_path / "out"
+    shutil.copytree(studied.folder / "out", out)
+    (out / "study.parquet").unlink()
+    ended = wattplan("study", studied.folder / "study.yaml", "-o", out)
     assert ended.code == 0, ended.err
     assert "prospect" in ended.out
-    assert len(studied.lines) == 13
+    assert (out / "runs.jsonl").read_text().splitlines() == studied.lines
+    assert (out / "study.html").read_text() == "drawn again"
+    pd.testing.assert_frame_equal(pd.read_parquet(out / "study.parquet").set_index("scenario"), studied.runs)
 
 
 def test_a_changed_study_is_refused(studied: Studied, wattplan: Wattplan) -> None:
