@@ -80,7 +80,8 @@ def _head(found: Findings) -> str:
     npv, short, damages = (found.spreads.get(name) for name in ("npv_usd", "short_gpu_periods", "damages_usd"))
     base, yes_no = found.asked.base_npv_usd, [row for row in found.robust if row.question.kind != INSTALL]
     statuses = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in found.statuses.items())
-    cards = [("runs", f"{found.ended:,} of {len(found.asked.scenarios):,}", statuses)]
+    base_too = " (the base not counted)" if any(s.origin is Origin.BASE for s in found.asked.scenarios) else ""
+    cards = [("runs", f"{found.ended:,} of {len(found.asked.scenarios):,}", statuses + base_too)]
     if npv is not None:
         cards.append(("mean NPV", money(npv.mean), f"{money(npv.mean - base)} against the base plan's {money(base)}"))
         cards.append(("NPV, worst 5 %", money(npv.cvar), f"CVaR 95 %; the lowest is {money(npv.lowest)}, the highest {money(npv.highest)}"))

@@ -11,7 +11,7 @@ from batch.study.asked import Asked
 from batch.study.decided import INSTALL, NOT, Decided, Due, LeadTimes, Question, answers, decisions_of
 from batch.study.journal import Entry
 from batch.study.results import PLANNED
-from models.study import Origin
+from models.study import Origin, Scenario
 
 ROBUST = 0.95
 """Share of the odds from which on a decision is called robust."""
@@ -135,20 +135,29 @@ def _one(
 
 
 def _depends_on(asked: Asked, runs: Sequence[int], same: Sequence[bool], odds: Sequence[float]) -> str:
-    """The axis at whose levels the share of the most common answer differs most, with the level at which it is lowest."""
+    """The axis at whose levels the share of the most common answer differs most, with the level at which it is lowest; a range has two."""
     if all(same):
         return ""
     best, words = 0.0, ""
     for axis in asked.axes:
         shares: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        values = [asked.scenarios[run].values[axis] for run in runs if axis in asked.scenarios[run].values]
+        middle = (min(values) + max(values)) / 2 if values else 0.0
         for run, is_same, share in zip(runs, same, odds, strict=True):
-            scenario = asked.scenarios[run]
-            if axis in scenario.levels and axis not in scenario.values:
-                shares[scenario.levels[axis]][0] += share * is_same
-                shares[scenario.levels[axis]][1] += share
+            level = _level(asked.scenarios[run], axis, middle)
+            if level is not None:
+                shares[level][0] += share * is_same
+                shares[level][1] += share
         if len(shares) > 1:
             of = {level: part / whole for level, (part, whole) in shares.items()}
             low = min(of, key=lambda level: of[level])
             if max(of.values()) - of[low] > best + 1e-9:
                 best, words = max(of.values()) - of[low], f"{axis}: {low}"
     return words
+
+
+def _level(scenario: Scenario, axis: str, middle: float) -> str | None:
+    """Level of a scenario on an axis; of a range, its lower or upper half."""
+    if axis in scenario.values:
+        return f"above {middle:.4g}" if scenario.values[axis] > middle else f"up to {middle:.4g}"
+    return scenario.levels.get(axis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -187,3 +188,15 @@ def test_the_terminal_and_the_document_tell_the_same(found: Findings) -> None:
     assert document["regrets"][0]["plan"] == "hall=late, x=high"
     assert isinstance(found.runs, pd.DataFrame)
     assert found.runs["axis: hall"].tolist()[1:5] == ["on time", "on time", "late", "late"]
+
+
+def test_a_range_tells_answers_apart_by_its_halves(made: Made) -> None:
+    """All with the block lie below the middle of 0 and 8."""
+    asked, entries = made
+    sizes = {1: 0.0, 2: 3.0, 3: 5.0, 4: 8.0}
+    scenarios = [replace(s, levels={"size": "x"}, values={"size": sizes[n]}) if n in sizes else s for n, s in enumerate(asked.scenarios)]
+    found = findings_of(replace(asked, scenarios=scenarios), entries, None)
+    assert row_of(found, "build", "a-2").depends_on == "size: above 4"
+    parts = {e.level: e for e in found.effects if e.axis == "size"}
+    assert [(level, e.runs) for level, e in parts.items()] == [("0 to 2", 1), ("2 to 4", 1), ("4 to 6", 1), ("6 to 8", 1)]
+    assert parts["6 to 8"].mean_npv_usd == pytest.approx(8e6)
