@@ -57,10 +57,10 @@ class Studied:
         return pd.read_parquet(self.folder / "out" / "study.parquet").set_index("scenario")
 
 
-def command(folder: Path) -> subprocess.Popen[str]:
+def command(folder: Path, *options: str) -> subprocess.Popen[str]:
     """The command, started; SIGINT and SIGTERM are as a terminal leaves them, whatever the tests were started to ignore."""
     return subprocess.Popen(
-        command_line("study", "study.yaml", "-o", "out", "--keep-plans", "--json"), cwd=folder, env=process_environment(), text=True,
+        command_line("study", "study.yaml", "-o", "out", "--json", *options), cwd=folder, env=process_environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         preexec_fn=lambda: [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)],
     )  # fmt: skip
@@ -81,7 +81,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Studied:
     assert run(["plan", str(ROOT / "data/teaching/sign-or-decline"), "-o", str(folder / "plan"), "--gap", "0", "--threads", "1", "-q"]) == 0
     text = EXAMPLE.read_text()
     assert "../../plan" in text
-    (folder / "study.yaml").write_text(text.replace("../../plan", "plan") + "regret: {plans: 3, scenarios: 12}\n")
+    (folder / "study.yaml").write_text(text.replace("../../plan", "plan") + "regret: {plans: 3, scenarios: 8}\n")
     journal = folder / "out" / "runs.jsonl"
 
     def lines() -> list[str]:
@@ -91,16 +91,16 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Studied:
         return [line for line in lines() if line.endswith("\n")]
 
     first = command(folder)
-    until(first, lambda: len(lines()) >= 2)
+    until(first, lambda: len(lines()) >= 1)
     os.kill(first.pid, signal.SIGKILL)
     first.communicate()
     killed = whole()
     second = command(folder)
-    until(second, lambda: len(lines()) >= len(killed) + 2)
+    until(second, lambda: len(lines()) > len(killed))
     os.kill(second.pid, signal.SIGTERM)
     _, stop_err = second.communicate(timeout=PATIENCE)
     stopped = whole()
-    third = command(folder)
+    third = command(folder, "--keep-plans")
     out, err = third.communicate(timeout=PATIENCE)
     return Studied(folder, killed, stopped, second.returncode, stop_err, third.returncode, json.loads(out), err)
 
@@ -175,18 +175,21 @@ def test_regrets_never_fall_below_zero_and_are_zero_at_home(studied: Studied) ->
     assert home["regret_usd"].tolist() == pytest.approx([0.0] * len(home), abs=1e-3)
     base = table[(table["plan"] == "base plan") & (table["scenario"] == "base")]
     assert base["regret_usd"].tolist() == pytest.approx([0.0], abs=1e-3)
-    cut = table[(table["plan"] == "base plan") & table["scenario"].isin(studied.runs.query("`value: cut` > 0.2").index)]
+    cut = table[(table["plan"] == "base plan") & table["scenario"].isin(studied.runs.query("`value: cut` > 0.17").index)]
     assert len(cut)
     assert (cut["broken"] > 0).all(), "ten racks can't be installed of fewer"
 
 
 def test_plans_are_kept_with_their_datasets(studied: Studied) -> None:
-    folders = sorted((studied.folder / "out" / "plans").iterdir())
-    assert len(folders) == 12, "one for each run that has a plan"
-    name = next(folder for folder in folders if folder.name.endswith("power-for-two-more-racks"))
-    plan = read_plan(name)
-    assert plan.summary.npv_usd == pytest.approx(2_245_200)
-    assert audit(read_dataset(name / "dataset.json"), plan).passed
+    folders = {int(folder.name.split("-")[0]): folder for folder in (studied.folder / "out" / "plans").iterdir()}
+    ended = [json.loads(line) for line in studied.lines[len(studied.stopped) :]]
+    assert sorted(folders) == sorted(entry["run"] for entry in ended if entry["decisions"]), "one for each run of that process"
+    entry = next(entry for entry in ended if entry["scenario"] == "market=gone, prospect's price=twice")
+    folder = folders[entry["run"]]
+    assert folder.name.endswith("-market-gone-prospect-s-price-twice")
+    plan = read_plan(folder)
+    assert plan.summary.npv_usd == entry["row"]["npv_usd"]
+    assert audit(read_dataset(folder / "dataset.json"), plan).passed
 
 
 def test_the_report_and_the_summary_are_written(studied: Studied) -> None:
