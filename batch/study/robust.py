@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from batch.study.asked import Asked
 from batch.study.decided import INSTALL, NOT, Decided, Due, LeadTimes, Question, answers, decisions_of
 from batch.study.journal import Entry
@@ -96,8 +99,8 @@ def robust(asked: Asked, entries: Mapping[int, Entry]) -> list[Robust]:
             question = _question(decision)
             made[question].append(_Made(run, found[question], decision))
     odds = [plan.odds for plan in plans]
-    leads = LeadTimes(asked.dataset)
-    rows = [_one(asked, leads, question, base, told, odds, plans, made[question]) for question in questions]
+    leads, axes = LeadTimes(asked.dataset), _axes(asked, [plan.run for plan in plans])
+    rows = [_one(axes, leads, question, base, told, odds, plans, made[question]) for question in questions]
     return sorted(rows, key=lambda row: (row.due is None, row.due.period if row.due else "", row.question))
 
 
@@ -108,7 +111,7 @@ def _question(decision: Decided) -> Question:
 
 
 def _one(
-    asked: Asked, leads: LeadTimes, question: Question, base: Mapping[Question, str], told: Sequence[Mapping[Question, str]],
+    axes: Sequence[_Axis], leads: LeadTimes, question: Question, base: Mapping[Question, str], told: Sequence[Mapping[Question, str]],
     odds: Sequence[float], plans: Sequence[_Counted], made: Sequence[_Made],
 ) -> Robust:  # fmt: skip
     found = [answer.get(question, NOT[question.kind]) for answer in told]
@@ -130,30 +133,39 @@ def _one(
         share_base=weight.get(ours, 0.0) / total, share_common=weight[common] / total,
         due=dues[0] if dues else None, earliest=min((d.period for d in due), default=""),
         at_least=min(racks), at_most=max(racks),
-        depends_on=_depends_on(asked, [plan.run for plan in plans], [answer == common for answer in found], odds),
+        depends_on=_depends_on(axes, [answer == common for answer in found], np.asarray(odds)),
     )  # fmt: skip
 
 
-def _depends_on(asked: Asked, runs: Sequence[int], same: Sequence[bool], odds: Sequence[float]) -> str:
-    """The axis at whose levels the share of the most common answer differs most, with the level at which it is lowest; a range has two."""
-    if all(same):
-        return ""
-    best, words = 0.0, ""
+@dataclass(frozen=True)
+class _Axis:
+    """Levels of an axis over the plans that count.
+
+    Attributes:
+        name: of the axis.
+        levels: its levels; a range has its lower and its upper half.
+        at: number of each plan's level; shape (plans on the axis,).
+        plans: places of these plans among all that count; shape (plans on the axis,).
+    """
+
+    name: str
+    levels: list[str]
+    at: NDArray[np.int64]
+    plans: NDArray[np.int64]
+
+
+def _axes(asked: Asked, runs: Sequence[int]) -> list[_Axis]:
+    """Axes with more than one level among the plans."""
+    found = []
     for axis in asked.axes:
-        shares: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         values = [asked.scenarios[run].values[axis] for run in runs if axis in asked.scenarios[run].values]
         middle = (min(values) + max(values)) / 2 if values else 0.0
-        for run, is_same, share in zip(runs, same, odds, strict=True):
-            level = _level(asked.scenarios[run], axis, middle)
-            if level is not None:
-                shares[level][0] += share * is_same
-                shares[level][1] += share
-        if len(shares) > 1:
-            of = {level: part / whole for level, (part, whole) in shares.items()}
-            low = min(of, key=lambda level: of[level])
-            if max(of.values()) - of[low] > best + 1e-9:
-                best, words = max(of.values()) - of[low], f"{axis}: {low}"
-    return words
+        own = [(n, level) for n, run in enumerate(runs) if (level := _level(asked.scenarios[run], axis, middle)) is not None]
+        levels = list(dict.fromkeys(level for _, level in own))
+        if len(levels) > 1:
+            number = {level: n for n, level in enumerate(levels)}
+            found.append(_Axis(axis, levels, np.array([number[level] for _, level in own]), np.array([n for n, _ in own])))
+    return found
 
 
 def _level(scenario: Scenario, axis: str, middle: float) -> str | None:
@@ -161,3 +173,17 @@ def _level(scenario: Scenario, axis: str, middle: float) -> str | None:
     if axis in scenario.values:
         return f"above {middle:.4g}" if scenario.values[axis] > middle else f"up to {middle:.4g}"
     return scenario.levels.get(axis)
+
+
+def _depends_on(axes: Sequence[_Axis], same: Sequence[bool], odds: NDArray[np.float64]) -> str:
+    """The axis at whose levels the share of the most common answer differs most, with the level at which it is lowest."""
+    best, words = 1e-9, ""
+    if all(same):
+        return words
+    alike = odds * np.asarray(same)
+    for axis in axes:
+        share = np.bincount(axis.at, alike[axis.plans]) / np.bincount(axis.at, odds[axis.plans])
+        low = int(share.argmin())
+        if share.max() - share[low] > best:
+            best, words = float(share.max() - share[low]), f"{axis.name}: {axis.levels[low]}"
+    return words

@@ -10,20 +10,25 @@ from models.dataset import Dataset
 from models.faults import Fault
 from models.plan import Plan
 from models.study.faults import StudyError
-from models.study.scenarios import Scenario
+from models.study.scenarios import Origin, Scenario
 
-TRIED = 60
+TRIED = 40
 """Most scenarios that are tried before the first solve; faults of the others are told as their runs' results."""
 TOLD = 50
 """Most faults that are told."""
 
 
 def first_tried(scenarios: Sequence[Scenario], most: int = TRIED) -> list[Scenario]:
-    """The scenarios to try: first those with a level that none before has, then the others in their order."""
+    """The scenarios to try: first those with a level that none before has, then the others in their order.
+
+    Futures of an uncertainty are left out: its reader has tried each of their changes.
+    """
     seen: set[tuple[str, str]] = set()
     first: list[Scenario] = []
     rest: list[Scenario] = []
     for scenario in scenarios:
+        if scenario.origin is Origin.UNCERTAINTY:
+            continue
         new = {item for item in scenario.levels.items() if item[0] not in scenario.values} - seen
         (first if new or not scenario.levels else rest).append(scenario)
         seen |= new

@@ -19,6 +19,8 @@ from models.uncertainty import draw, read_uncertainty
 PlainChange = Mapping[str, Any]
 HAPPENS, HAPPENS_NOT = "happens", "does not"
 """Levels of an axis of an uncertainty."""
+OFTEN = 0.05
+"""Least share of the futures in which an axis of an uncertainty happens."""
 SIGN = "$"
 """Begins the name of an axis in a template."""
 
@@ -120,10 +122,10 @@ def _sampled(sample: Sample) -> Iterator[Scenario]:
 
 
 def _futures(source: Futures, dataset: Dataset, folder: Path) -> Iterator[Scenario]:
-    """Futures by their odds; what happens in several of them, and not in all, is an axis."""
+    """Futures by their odds; what happens in so many of them that their mean says something, and not in all, is an axis."""
     drawn = draw(read_uncertainty(folder / source.file, dataset), dataset, source.runs, source.seed)
     times = Counter(what for future in drawn for what in set(future.happened))
-    axes = [what for what, number in times.items() if 1 < number < len(drawn)]
+    axes = [what for what, number in times.items() if max(2, OFTEN * len(drawn)) <= number < len(drawn)]
     for scenario, future in zip(named((f.name, f.changes) for f in drawn), drawn, strict=True):
         levels = {what: HAPPENS if what in future.happened else HAPPENS_NOT for what in axes}
         yield replace(scenario, odds=future.probability * len(drawn), origin=Origin.UNCERTAINTY, levels=levels)

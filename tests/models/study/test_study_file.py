@@ -235,4 +235,4 @@ def test_futures_of_an_uncertainty_are_scenarios(tmp_path: Path) -> None:
     for scenario in found:
         assert (scenario.levels[axis] == "happens") == bool(scenario.changes)
     assert {s.levels[axis] for s in found} == {"happens", "does not"}
-    assert check_scenarios(dataset, found, None, "s.yaml") == 20
+    assert check_scenarios(dataset, found, None, "s.yaml") == 0, "each change was tried when the uncertainty was read"
