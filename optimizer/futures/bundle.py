@@ -8,6 +8,7 @@ multipliers so far, whose size follows how well the planes foretold (Linderoth a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,10 +20,10 @@ from optimizer.highs import Control, Outcome, Program
 from optimizer.instance import Floats
 from optimizer.matrix import Ints, Matrix
 
-SERIOUS = 0.1
-"""Share of the foretold rise below which the reach shrinks."""
+SERIOUS, GOOD = 0.1, 0.6
+"""Shares of the foretold rise below which the reach shrinks, and above which it grows."""
 SHARE = 0.05
-"""Reach of the first step as a share of the objective, where no plan is known."""
+"""Reach of the first step, taken in all components, as a share of the objective, at most."""
 LOOSEST = 1e-3
 """Largest relative gap of a solve; it shrinks with what there is to prove."""
 SLACK = 1e-9
@@ -84,7 +85,7 @@ class Bundle:
 
     def raised(
         self, lower: Floats, upper: Floats, multipliers: Sequence[Floats], control: Control, rounds: int, enough: float, tolerance: float,
-        told: Callable[[Dual], None] = lambda dual: None,
+        told: Callable[[Dual], None] = lambda dual: None, before: Dual | None = None, seconds: float = np.inf,
     ) -> Dual:  # fmt: skip
         """Raise the dual within bounds of the first stage.
 
@@ -96,19 +97,24 @@ class Bundle:
             enough: bound at which to stop.
             tolerance: rise below which it has converged, million USD.
             told: called after each round.
+            before: what was proven within the same bounds, to go on from in place of multipliers.
+            seconds: no round is begun that, by the time of the one before, would end later.
         """
-        self._aim, self._last = enough, -np.inf
+        self._aim, self._last, began, last = enough, -np.inf, time.monotonic(), 0.0
         spread = np.maximum(np.minimum(upper - lower, self.scale), SLACK)
         free = np.flatnonzero(upper - lower > SLACK)
-        best = self._solved(lower, upper, multipliers[0], control)
-        for other in multipliers[1:]:
+        best = before or self._solved(lower, upper, multipliers[0], control)
+        for other in multipliers[1:] if before is None else ():
             if best.infeasible is None and best.bound < enough and not control.over:
                 new = self._solved(lower, upper, other, control)
                 best = new if new.bound > best.bound or new.infeasible is not None else best
         told(best)
-        size = max(tolerance, enough - best.bound if np.isfinite(enough - best.bound) else SHARE * abs(best.bound))
+        size = max(tolerance, min(enough - best.bound, SHARE * abs(best.bound)) / np.sqrt(max(1, len(free))))
         for _ in range(rounds - 1):
             if best.infeasible is not None or best.bound >= enough or control.over or not np.isfinite(best.bound) or not len(free):
+                break
+            since = time.monotonic()
+            if since + last - began > seconds:
                 break
             trial, foretold, best.consensus = self._master(lower, upper, free, best.multipliers, size / spread, control)
             if trial is None or foretold - best.bound <= tolerance:
@@ -118,10 +124,11 @@ class Bundle:
             if not np.isfinite(new.bound):
                 break
             rise = (new.bound - best.bound) / (foretold - best.bound)
-            size *= 2.0 if rise >= 0.5 else 1.0 if rise >= SERIOUS else 0.7 if rise > -1.0 else 0.3
+            size *= 3.0 if rise >= GOOD else 1.0 if rise >= SERIOUS else 0.7 if rise >= 0 else max(0.1, 0.5 / (1.0 - rise))
             if new.bound > best.bound:
                 new.consensus, best = best.consensus, new
             told(best)
+            last = time.monotonic() - since
         best.converged |= not len(free)
         return best
 

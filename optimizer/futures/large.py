@@ -17,11 +17,14 @@ from optimizer.futures.recourse import Held, Recourse
 from optimizer.futures.searched import Searched, watcher
 from optimizer.futures.state import Method, NoFuturesPlanError, ScenarioInfeasibleError, State
 from optimizer.futures.sub import Sub
+from optimizer.highs import Outcome
 from optimizer.instance import Floats
 from optimizer.planner import InfeasibleError, NoPlanError, plan
 
 FIRST_PLAN = 0.25
 """Share of the time for the plan of the dataset as it is, if none is given."""
+EXPECTED = 0.4
+"""Share of the time left for holding its first stage in all futures."""
 PRICING = 0.4
 """Share of the time left for raising the bound before first stages are tried again."""
 ROUNDS = 8
@@ -66,7 +69,8 @@ class Large:
         see_common(state, self.lower, self.upper)
         self.searched = Searched(state, base, self.subs, self.lower, self.upper, np.array([found.bound for found in known]))
         told = decided(state.dataset, base, state.dataset, state.first.before, state.first.placement)
-        expected = state.try_first(self.searched, np.array(state.first.values_of(told)))
+        control = state.control.until(EXPECTED * state.control.remaining)
+        expected = state.try_first(self.searched, np.array(state.first.values_of(told)), control)
         state.clock("expected")
         self._raise(known)
         held = [one for one in state.tried.values() if one is not None]
@@ -92,37 +96,42 @@ class Large:
         """Raise the bound by prices of the first stage, and try the first stages that they lead to, in turn."""
         state = self.state
         bundle = Bundle(self.crew, state.odds, False, 0.0, state.scale(known, self.lower, self.upper))
-        multipliers = state.prices(known, len(self.lower))
+        multipliers, dual = state.prices(known, len(self.lower)), None
         while not state.done:
             state.tell("prices of what must be decided in common")
             size = abs(state.objective if state.best is not None else state.bound)
             dual = bundle.raised(
-                self.lower, self.upper, [multipliers], state.control.until(PRICING * state.control.remaining), ROUNDS, state.objective,
-                RISE * size, lambda found: state.raise_bound(found.bound, found.certified),
+                self.lower, self.upper, [multipliers], state.control, ROUNDS, state.objective, RISE * size,
+                lambda found: state.raise_bound(found.bound, found.certified), dual, PRICING * state.control.remaining,
             )  # fmt: skip
             if dual.infeasible is not None:
                 state.infeasible = True
                 return
-            multipliers, count = dual.multipliers, len(state.tried)
-            for candidate in self._candidates(dual):
-                if state.done or (not dual.converged and len(state.tried) > count + 1):
+            count = len(state.tried)
+            for number, candidate in enumerate(self._candidates(dual)):
+                if state.done or (not dual.converged and len(state.tried) > count):
                     break
-                if self._promising(candidate):
+                if number == 0 or self._promising(candidate):
                     state.try_first(self.searched, candidate)
             if dual.converged and len(state.tried) == count:
                 return
 
     def _promising(self, first: Floats) -> bool:
-        """Whether the relaxations with a first stage leave room for a better plan."""
+        """Whether a first stage was not tried yet, and its relaxations leave room for a better plan."""
         state = self.state
+        if state.key(first) in state.tried:
+            return False
         if state.best is None:
             return True
         state.tell("relaxations with another first stage")
         lower, upper = self.lower.copy(), self.upper.copy()
         lower[: len(first)] = upper[: len(first)] = first
         found = self.crew.run([Task(k, lower, upper, whole=False) for k in range(len(self.subs))], state.control)
-        bounds = np.array([one.bound if one.first is not None else -np.inf for one in found])
-        return bool(state.risk.objective(bounds, state.odds) < state.objective)
+        bounds = np.array([np.inf if one.outcome is Outcome.INFEASIBLE else one.bound for one in found])
+        if state.risk.objective(bounds, state.odds) < state.objective:
+            return True
+        state.tried[state.key(first)] = None
+        return False
 
     def _candidates(self, dual: Dual) -> Iterator[Floats]:
         """First stages to try: means in whole numbers; the best so far with one component as in a mean; at last, nothing at all."""

@@ -38,7 +38,7 @@ class Searched:
         limits: lower limits of each future's loss, whatever the first stage; shape (futures,).
 
     Attributes:
-        latest: the last plan made for each future, to start from where the plan at hand leads to none.
+        latest: the last plan made for each future, to start from.
     """
 
     state: State
@@ -81,9 +81,9 @@ class Searched:
         return Held(first, losses, limits, [], objective, limit, plans)
 
     def _one(self, directives: list[Directive], number: int, control: Control) -> Plan | None:
-        """The plan at hand, repaired in a future; or the future's own last plan, where that leads to none."""
+        """The future's own last plan, repaired; or the plan at hand, where there is none or that leads nowhere."""
         assert self._planner is not None
-        baselines = list(dict.fromkeys((self.plan, self.latest.get(number, self.plan))))
+        baselines = list(dict.fromkeys((self.latest.get(number, self.plan), self.plan)))
         made = repaired(self._planner, self.subs[number], directives, baselines, self.state.gap, control)
         if made is not None:
             self.latest[number] = made

@@ -134,6 +134,10 @@ class State:
             self.bound = better
             self.tell(self.phase)
 
+    def key(self, first: Floats) -> tuple[float, ...]:
+        """What tells first stages apart."""
+        return tuple(np.round(first[: len(self.first.keys)], 7).tolist())
+
     def try_first(self, holder: Holder, first: Floats, control: Control | None = None) -> Held | None:
         """Hold a first stage in every future, and take it if it is the best.
 
@@ -144,7 +148,7 @@ class State:
             first: shape (components,); what stands for eta does not count.
             control: deadline and stop; those of the search, if not given.
         """
-        key = tuple(np.round(first[: len(self.first.keys)], 7).tolist())
+        key = self.key(first)
         if key in self.tried:
             return self.tried[key]
         control = control or self.control
