@@ -13,7 +13,7 @@ from batch.commands.interrupt import stop_on_signal
 from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
 from batch.engine import EngineError
 from batch.study import Asked, StoppedError, carry_out
-from batch.study.carry_out import Means
+from batch.study.carrying import Means
 from batch.study.findings import Findings, findings, write_findings
 from batch.study.folder import Folder, known_study
 from batch.study.progress import StudyProgress
