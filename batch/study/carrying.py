@@ -213,9 +213,3 @@ def _once_more(known: _Under, ended: Ended) -> _Under:
 def _spare(runs: int) -> range | frozenset[int]:
     """Runs whose plans are kept for the regrets: all of them, or so many evenly spread."""
     return range(runs) if runs <= SPARE_PLANS else frozenset(n * runs // SPARE_PLANS for n in range(SPARE_PLANS))
-
-
-def complete(asked: Asked, folder: Folder) -> bool:
-    """Whether every run has ended with a result."""
-    done = folder.finished()
-    return all(run in done and done[run]["row"]["status"] != RunStatus.FAILED for run in range(len(asked.scenarios)))

@@ -15,7 +15,7 @@ from batch.study.folder import Folder
 from batch.study.frames import decisions_frame, parquet, planned, runs_frame
 from batch.study.orders import Order, orders
 from batch.study.regret_table import RegretTable, regret_table
-from batch.study.results import PLANNED, RunStatus
+from batch.study.results import RunStatus
 from batch.study.robust import Robust, robust
 from batch.study.spread import Spread, spread
 from batch.study.tornado import Bar, Effect, effects, tornado
@@ -61,11 +61,6 @@ class Findings:
     def ended(self) -> int:
         """Runs that have ended."""
         return len(self.runs)
-
-    @property
-    def without_plan(self) -> int:
-        """Runs whose NPV can't be had, the base not counted."""
-        return sum(n for status, n in self.statuses.items() if status not in PLANNED)
 
     def document(self) -> dict[str, Any]:
         """The findings as plain values, for summary.json and --json."""

@@ -26,7 +26,7 @@ from models.faults import Fault, InputError
 from models.files import write_dataset
 from models.files.atomic import storage, write_bytes
 from models.plan import Plan
-from models.plan_files import plan_from_bytes, write_plan
+from models.plan_files import write_plan
 
 STUDY, RUNS, REGRETS, PLANS, SPARE, LOCK = "study.json", "runs.jsonl", "regrets.jsonl", "plans", ".plans", ".lock"
 RESULTS = ("study.parquet", "decisions.parquet", "robust.parquet", "regrets.parquet", "summary.json", "study.html")
@@ -98,16 +98,6 @@ class Folder:
         target = self.path / PLANS / f"{run:0{len(str(len(asked.scenarios)))}d}-{slug}"
         write_plan(plan, target, format="parquet")
         write_dataset(apply(asked.dataset, read_changes(list(scenario.changes)), asked.plan).dataset, target / "dataset.json")
-
-    def read_plan(self, path: Path) -> Plan:
-        """A plan that was kept.
-
-        Raises:
-            PlanError: it is damaged.
-            StorageError: it can't be read.
-        """
-        with storage(path, "read"):
-            return plan_from_bytes(path.read_bytes())
 
 
 def _check_place(path: Path) -> None:

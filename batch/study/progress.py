@@ -34,6 +34,7 @@ class StudyProgress:
         self._console, self._quiet = console, quiet
         self._began = self._counted = time.monotonic()
         self._lock = threading.Lock()
+        self.done = 0
         self._phase = "starting"
         self._runs = self._before = self._failed = self._unplanned = 0
         self._steps = self._taken = 0
@@ -42,7 +43,6 @@ class StudyProgress:
         self._spinner = Spinner("dots")
         live = console.is_terminal and not quiet
         self._live = Live(console=console, get_renderable=self._view, refresh_per_second=4, transient=True) if live else None
-        self.done = 0
 
     def __enter__(self) -> StudyProgress:
         if self._live is not None:

@@ -12,8 +12,6 @@ import yaml
 from models.faults import Fault
 from models.files.csv_folder import load_file
 
-ENDINGS = (".yaml", ".yml", ".json")
-
 
 class _Loader(yaml.SafeLoader):
     """Plain values only, each key once."""

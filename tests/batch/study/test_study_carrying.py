@@ -16,7 +16,7 @@ from rich.console import Console
 from batch.engine import Ended, EngineError, Failure, Fate, Job
 from batch.study import carrying
 from batch.study.asked import Asked
-from batch.study.carrying import AHEAD, Means, StoppedError, carry_out, complete
+from batch.study.carrying import AHEAD, Means, StoppedError, carry_out
 from batch.study.folder import Folder
 from batch.study.progress import StudyProgress
 from models.study import Scenario
@@ -92,7 +92,7 @@ def carried(asked: Asked, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Ca
 Carry = Callable[[MadeUpEngine, threading.Event], str]
 
 
-def test_what_dies_is_tried_again_once_and_what_is_lost_as_the_same_attempt(carried: Carry, folder: Folder, asked: Asked) -> None:
+def test_what_dies_is_tried_again_once_and_what_is_lost_as_the_same_attempt(carried: Carry, folder: Folder) -> None:
     engine = MadeUpEngine(
         {"run-1": [CRASHED], "run-2": [LOST, LOST], "run-3": [CRASHED, CRASHED], "run-4": [SOLVER], "run-5": [OVERDUE, SOLVER]}
     )
@@ -110,16 +110,15 @@ def test_what_dies_is_tried_again_once_and_what_is_lost_as_the_same_attempt(carr
     assert engine.closed
     assert "warning: s3: failed: it died" in said
     assert "9 of 9 runs" in said
-    assert not complete(asked, folder)
 
 
-def test_only_what_failed_is_done_again(carried: Carry, folder: Folder, asked: Asked) -> None:
+def test_only_what_failed_is_done_again(carried: Carry, folder: Folder) -> None:
     carried(MadeUpEngine({"run-3": [CRASHED, CRASHED]}), threading.Event())
     engine = MadeUpEngine()
     said = carried(engine, threading.Event())
     assert engine.submitted == [("run-3", 1)]
     assert "8 of 9 runs were done before" in said
-    assert complete(asked, folder)
+    assert {entry["row"]["status"] for entry in folder.finished().values()} == {"infeasible"}
     none = MadeUpEngine()
     carried(none, threading.Event())
     assert none.submitted == []
@@ -152,3 +151,26 @@ def test_without_any_worker_it_gives_up_and_keeps_what_has_ended(carried: Carry,
         carried(engine, threading.Event())
     assert folder.finished()
     assert engine.closed
+
+
+def test_a_terminal_shows_runs_rate_and_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    file = io.StringIO()
+    with StudyProgress(Console(file=file, force_terminal=True, width=120, color_system=None)) as progress:
+        progress.begin(8, ["optimal", "infeasible"])
+        now[0] += 30.0
+        for status in ("optimal", "failed", "within_gap"):
+            progress.ended("s", status, "why")
+        assert progress.per_minute() == 6.0
+        progress.phase("regrets: plans under other scenarios", 20)
+        progress.step()
+    text = file.getvalue()
+    for words in (
+        "2 of 8 runs were done before",
+        "5 of 8 runs, 6.0 a minute, 1 without a plan, 1 failed",
+        "1 of 20",
+        "warning: s: failed: why",
+        "the same command goes on",
+    ):
+        assert words in text, words

@@ -77,7 +77,6 @@ def test_the_base_and_runs_without_a_plan_do_not_count(found: Findings) -> None:
     assert found.spreads["short_gpu_periods"].mean == pytest.approx(75)
     assert found.spreads["short_gpu_periods"].cvar == pytest.approx(400)
     assert found.statuses == {"optimal": 4, "infeasible": 1}
-    assert found.without_plan == 1
 
 
 def test_the_tornado_spans_mean_npv_by_level(found: Findings) -> None:
