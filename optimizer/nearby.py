@@ -29,8 +29,11 @@ WORTH = 0.3
 """Share of what is missing to the plan asked for that more racks alone must be able to bring to be tried."""
 
 
-LET_GO = {"installed": 2, "in_service": 2, "open": 1, "built": 1, "retrofit_ordered": 1}
-"""Families of decisions that may be let go, with how many parts of their index tell which go together: site and generation, site, block."""
+LET_GO = {"installed": 2, "in_service": 2, "open": 1, "built": 1, "retrofit_ordered": 1, "sign": 1, "serve": 1}
+"""Families of decisions that may be let go, with how many parts of their index tell which go together: site and generation, site, block,
+contract."""
+TOGETHER = {"installed": "racks", "in_service": "racks", "sign": "contract", "serve": "contract"}
+"""Families that are let go together, and as what."""
 NOTHING: Ints = np.zeros(0, dtype=np.intp)
 
 
@@ -79,7 +82,8 @@ class Nearby:
         elif self.fixed.program is not None:
             freed = self._in_the_way(self.fixed.program, control)
             if freed is not None:
-                self._search(freed[0], self._to_place(freed[0]), Keep.RACKS, control, freed[1])
+                x, columns, contracts = freed
+                self._search(x, list(dict.fromkeys([*contracts, *self._to_place(x)])), Keep.RACKS, control, columns)
 
     def other_racks(self, control: Control) -> None:
         """The old plan's decisions with other racks; contracts stay where they are, but for those that are new or differ."""
@@ -93,21 +97,21 @@ class Nearby:
 
     # parts -------------------------------------------------------------------------------------
 
-    def _in_the_way(self, program: Program, control: Control) -> tuple[Floats, Ints] | None:
+    def _in_the_way(self, program: Program, control: Control) -> tuple[Floats, Ints, list[str]] | None:
         """Let decisions go that stand in the way of a solution, as proofs of infeasibility name them.
 
         Args:
             program: the relaxation with decisions that do not hold.
 
         Returns:
-            A solution, and the columns let go; None when that does not help, or time is up.
+            A solution, the columns let go, and the contracts among them; None when that does not help, or time is up.
         """
         matrix = self.record.matrix
         groups: dict[tuple[str, ...], list[int]] = {}
         for family, parts in LET_GO.items():
             first, index = matrix.columns[family]
             for i, key in enumerate(index):
-                groups.setdefault(("racks" if parts == 2 else family, *map(str, key[:parts])), []).append(first + i)
+                groups.setdefault((TOGETHER.get(family, family), *map(str, key[:parts])), []).append(first + i)
         freed: set[tuple[str, ...]] = set()
         while True:
             proof = program.infeasibility()
@@ -121,7 +125,8 @@ class Nearby:
             program.bound(free, matrix.lower[free], matrix.upper[free])
             found = program.solve(control, method="simplex")
             if found.outcome is Outcome.OPTIMAL:
-                return _values(found), np.array([j for name in sorted(freed) for j in groups[name]], dtype=np.intp)
+                columns = np.array([j for name in sorted(freed) for j in groups[name]], dtype=np.intp)
+                return _values(found), columns, [name[1] for name in sorted(freed) if name[0] == "contract"]
             if found.outcome is not Outcome.INFEASIBLE:
                 return None
 

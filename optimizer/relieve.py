@@ -24,19 +24,26 @@ SHORT = 1e-6
 
 
 def relieve(matrix: Matrix, sets: Sets, control: Control, seed: int = 0) -> Sets | None:
-    """Drop sites of contracts until the rest can be held.
+    """Drop sites of contracts until the rest can be held; the last one only where no other is left to drop.
 
     Returns:
-        The sites that are left; None when that does not help, or time is up.
+        The sites that are left, none for a contract that lost its last; None when that does not help, or time is up.
     """
     rows, index = matrix.rows["min_cluster"]
     sets, columns = dict(sets), matrix.shape[1]
     elastic = _elastic(matrix, rows)
+    duties: set[str] = set()
+    last: tuple[str, Sets] | None = None
     for _ in range(DROPPED):
         lower, upper = elastic.lower.copy(), elastic.upper.copy()
         lower[:columns], upper[:columns] = held_to(matrix, sets)
         rest = shrink(elastic, lower, upper)
         found = Program(rest.matrix, threads=1, seed=seed).solve(control, method="ipm")
+        if found.outcome is Outcome.INFEASIBLE and last is not None:
+            # It lost its last site, and must be delivered all the same.
+            duties.add(last[0])
+            sets, last = last[1], None
+            continue
         if found.outcome is not Outcome.OPTIMAL or found.x is None:
             return None
         short = rest.whole(found.x)[columns:]
@@ -45,10 +52,11 @@ def relieve(matrix: Matrix, sets: Sets, control: Control, seed: int = 0) -> Sets
         by_pair: dict[tuple[str, str], float] = {}
         for (c, s, _), gpus in zip(index, short.tolist(), strict=True):
             by_pair[str(c), str(s)] = by_pair.get((str(c), str(s)), 0.0) + gpus
-        chosen = [pair for pair in by_pair if pair[0] in sets and len(sets[pair[0]]) > 1 and by_pair[pair] > SHORT]
+        chosen = [pair for pair in by_pair if sets.get(pair[0]) and pair[0] not in duties and by_pair[pair] > SHORT]
         if not chosen:
             return None
-        c, s = max(chosen, key=lambda pair: (by_pair[pair], pair))
+        c, s = max(chosen, key=lambda pair: (len(sets[pair[0]]) > 1, by_pair[pair], pair))
+        last = (c, dict(sets)) if len(sets[c]) == 1 else None
         sets[c] = tuple(site for site in sets[c] if site != s)
     return None
 

@@ -28,6 +28,7 @@ from optimizer.record import Event, Record
 from optimizer.relieve import held_to
 from optimizer.rounds import NothingFeasibleError, Rounds
 from optimizer.search import SMALL, search
+from optimizer.spreadsheet import greedy
 from optimizer.station import Choice
 from optimizer.warm import carried_duals
 from optimizer.workers import Pool
@@ -100,8 +101,12 @@ class Repair:
                 self._near(record, (nearby.more_racks, nearby.other_racks, nearby.other_places), self.control)
         else:
             self._side_by_side(record, nearby, x)
+        nothing = record.best is None
+        if nothing and not record.done:
+            # A plan that is poor, so that there is one whatever the time: nothing near the old one holds.
+            record.offer(start_vector(instance, matrix, greedy(instance)), "plan by the spreadsheet's rule")
         if not record.done:
-            self._other_sites(record, decisions)
+            self._other_sites(record, decisions, nothing)
         self.finish.clock("search", since)
         if record.best is None:
             raise NoPlanError(self.finish.summary(self.dataset, record, None))
@@ -178,8 +183,8 @@ class Repair:
         if not record.accept(whole, "decisions as they were"):
             record.offer(whole, "decisions as they were")
 
-    def _other_sites(self, record: Record, decisions: Decisions) -> None:
-        """Sites of all contracts searched on from those of the old plan, by all workers."""
+    def _other_sites(self, record: Record, decisions: Decisions, complete: bool) -> None:
+        """Sites of all contracts searched on from those of the old plan, by all workers; ``complete``: a plan with those first."""
         sets: dict[str, list[str]] = {}
         for c, s in record.instance.choice_pairs:
             if c in self._known:
@@ -189,7 +194,7 @@ class Repair:
         known = {c: tuple(sites) for c, sites in sets.items()}
         choice = Choice(known, np.inf, *held_to(record.matrix, known))
         with Pool(record.instance, record.matrix, max(1, record.threads), record.seed, record.control) as pool:
-            Rounds(record, pool, choices=[choice]).go_on()
+            Rounds(record, pool, choices=[choice]).go_on(complete)
 
     # parts -------------------------------------------------------------------------------------
 

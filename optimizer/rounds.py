@@ -21,7 +21,7 @@ import numpy as np
 from optimizer.highs import Outcome, Solution, Statuses
 from optimizer.instance import Floats
 from optimizer.record import Record
-from optimizer.station import Choice
+from optimizer.station import Banned, Choice
 from optimizer.workers import Answer, Pool
 
 FIRST_EFFORT = 3.0
@@ -88,6 +88,8 @@ class Rounds:
     infeasible: bool = False
     branches: int = 0
     searched: int = 0
+    banned: set[Banned] = field(default_factory=set)
+    """Contract-site pairs that the whole model does not hold."""
 
     def run(self) -> None:
         """Search until the gap is proven or time is up.
@@ -98,14 +100,17 @@ class Rounds:
         self.record.log("relaxation")
         self._run(self._first())
 
-    def go_on(self) -> None:
+    def go_on(self, complete: bool) -> None:
         """Search on from the choices at hand, whose relaxation is solved.
+
+        Args:
+            complete: whether a whole plan of the first of them is made before all else.
 
         Raises:
             NothingFeasibleError: the model has no solution.
         """
         jobs = [self._searches(worker) for worker in range(self.pool.count)]
-        if self.record.best is None:
+        if complete:
             jobs[0].insert(0, Job("complete", (self.choices[0],), phase="whole plan"))
         self._run(jobs)
 
@@ -155,12 +160,13 @@ class Rounds:
         best = sorted(self._comparable(), key=lambda choice: choice.objective)
         self.searched += 1
         complete = Job("complete", (None, self.record.best_objective), phase="whole plan")
+        ban = [Job("ban", (sorted(self.banned),))] if self.banned else []
         if self.stale and self.searched % 2 == 0:
-            return [Job("sites", (FRESH_EFFORT, 0, 1, True)), Job("better_sites", (None, 0.0)), complete]
+            return [*ban, Job("sites", (FRESH_EFFORT, 0, 1, True)), Job("better_sites", (None, 0.0)), complete]
         chosen = best[worker % len(best)]
         if chosen.objective > best[0].objective + WORSE * abs(best[0].objective):
             chosen = best[0]
-        return [Job("better_sites", (chosen.sets, EFFORT)), complete]
+        return [*ban, Job("better_sites", (chosen.sets, EFFORT)), complete]
 
     def _comparable(self) -> list[Choice]:
         """Choices judged by the finest of the models in which any was."""
@@ -246,6 +252,8 @@ class Rounds:
         elif answer.kind == "bound":
             record.raise_bound(answer.value)
             record.log(job.phase)
+        elif answer.kind == "banned":
+            self.banned |= set(answer.value)
         else:
             record.log(answer.value)
 

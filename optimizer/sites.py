@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,11 +97,18 @@ class SiteSearch:
         self.root_basis = self.program.basis()
         return self.root.outcome is Outcome.OPTIMAL
 
+    def ban(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Keep contracts from sites that need not serve them; a choice that has such a pair must be made anew."""
+        columns = [self.at[pair] for pair in pairs if pair in self.at and self.matrix.lower[self.at[pair]] < SERVES]
+        self.matrix.upper[columns] = 0.0
+        for j in columns:
+            self.program.bound(np.array([j]), self.matrix.lower[[j]], self.matrix.upper[[j]])
+
     def starts(self) -> Iterator[Sets]:
-        """Sets of sites to start from, the most promising first: where the contract with the fewest sites can go, or drawn ones."""
+        """Sets of sites to start from, the most promising first: where the contract with the fewest sites can go."""
         single = [c for c in self.contracts if most_sites(self.inst, c) == 1]
         forced: list[tuple[float, Sets]] = []
-        for s in self.sites[single[0]] if single else []:
+        for s in self._allowed(single[0]) if single else []:
             self._free(self.contracts)
             self._hold(single[0], (s,))
             self.program.set_basis(self.root_basis)
@@ -115,7 +122,7 @@ class SiteSearch:
         """Forget the best, place all contracts anew by drawn weights, and polish; whether they found a place."""
         self.sets, self.best, self.basis = {}, Solution(Outcome.STOPPED), None
         single = [c for c in self.contracts if most_sites(self.inst, c) == 1]
-        forced: Sets = {c: (str(self.random.choice(self.sites[c])),) for c in single[:1] if self.sites[c]}
+        forced: Sets = {c: (str(self.random.choice(self._allowed(c))),) for c in single[:1] if self._allowed(c)}
         if not self.build(forced, NOISE) and not self.build({}, NOISE):
             return False
         self.polish()
@@ -174,11 +181,14 @@ class SiteSearch:
 
     def polish(self, tries: int = TRIES) -> bool:
         """Free each contract once, in random order, and place it anew; whether anything was better."""
+        if self.sets:
+            self.hold_best()  # what was tried last need not be it
         gains = [self.replace([str(c)], tries) for c in self.random.permutation(self.contracts)]
         return any(gains)
 
     def kick(self) -> bool:
         """Move a few contracts that could share sites and polish; whether that was better (iterated local search)."""
+        self.hold_best()
         return self._attempt(lambda: self._moved(self._related(int(self.random.integers(2, 5)))))
 
     def _attempt(self, move: Callable[[], bool]) -> bool:
@@ -226,6 +236,10 @@ class SiteSearch:
         return found
 
     # parts -------------------------------------------------------------------------------------
+
+    def _allowed(self, c: str) -> list[str]:
+        """Sites that may serve a contract."""
+        return [s for s in self.sites[c] if self.matrix.upper[self.at[c, s]] > SERVES]
 
     def _related(self, count: int) -> list[str]:
         """So many contracts drawn at random, of which the others could use sites of the first."""

@@ -5,15 +5,15 @@ Every job is bounded by iterations, so that its answer does not depend on the cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from optimizer.exact import YES_OR_NO, exact
+from optimizer.exact import YES_OR_NO, columns_of, exact
 from optimizer.highs import Control, Outcome, Program, Solution, Statuses
 from optimizer.horizon import Merged, carry_over, merge_groups, merge_periods
 from optimizer.instance import Floats, Instance
@@ -30,6 +30,12 @@ FINE_GROUPS = 18
 """Groups of periods of the model in which they are improved."""
 SITES_SHARE, BETTER_SHARE = 1 / 3, 1 / 2
 """Shares of the time left after which sites are not searched on, first and later, so that a whole plan of them can be made."""
+ANEW = 3
+"""Times that contracts without a place in the whole model are placed anew by merged periods."""
+TRIES_ANEW = 3
+"""Sets of sites tried for each."""
+SETTLE_SECONDS, SETTLE_GAP = 45.0, 2e-3
+"""Most time for HiGHS, and its gap, for yes-or-no decisions that could not be taken one after the other."""
 WHOLE = 1e-6
 """Distance from a whole number below which a value counts as one."""
 DEVEX = 1
@@ -40,6 +46,10 @@ LEFT_SECONDS = 30.0
 """Most time for either."""
 NEAR_GAP, LEFT_GAP = 3e-4, 1e-3
 """Relative gaps at which a search in a neighbourhood ends: around a plan, and for the racks that a dive left."""
+
+
+Banned = tuple[str, str]
+"""A contract and a site."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,8 @@ class Station:
     seed: int = 0
     control: Control = field(default_factory=Control)
     tell: Callable[[str, Any], None] = lambda kind, value: None
+    banned: set[Banned] = field(default_factory=set)
+    """Contract-site pairs of which the whole model has shown that they don't hold where the merged ones think so."""
     _searches: dict[int, Coarse] = field(default_factory=dict)
     _chosen: Choice | None = None
     _completed: list[Choice] = field(default_factory=list)
@@ -145,15 +157,20 @@ class Station:
             if self._chosen is None:
                 return []
             known = self._chosen.sets
+        known = self._without_banned(known)
         if known != search.sets:
-            if not search.start_from(known):
-                relieved = relieve(search.matrix, known, self.control, self.seed)
-                if relieved is None or not search.start_from(relieved):
-                    return []
+            if not self._started(search, known):
+                return []
             search.control = hurry
             search.polish()
         self._kick(search, before + limit, hurry)
         return [self._choice(fine)]
+
+    def ban(self, pairs: Iterable[Banned]) -> None:
+        """Keep contracts from sites, in every search from now on."""
+        self.banned |= set(pairs)
+        for coarse in self._searches.values():
+            coarse.search.ban(self.banned)
 
     def complete(self, choice: Choice | None = None, better_than: float = np.inf) -> Floats | None:
         """A whole plan from a choice of sites: the other yes-or-no decisions, then racks.
@@ -174,6 +191,8 @@ class Station:
             return None
         rest, program, found = begun
         settled = self._settled(rest.matrix, program, found, partial(self.tell, "phase"))
+        if settled is None:
+            program, settled = self._settled_at_once(rest.matrix)
         if settled is None:
             return None
         self.tell("phase", "yes or no settled")
@@ -256,6 +275,7 @@ class Station:
         if count not in self._searches:
             merged = merge_periods(self.matrix, merge_groups(self.instance, count))
             search = SiteSearch(self.instance, merged.matrix, self.control, self.seed)
+            search.ban(self.banned)
             self._searches[count] = Coarse(merged, search)
         made = self._searches[count]
         made.search.control, made.search.log = self.control, partial(self.tell, "phase")
@@ -280,6 +300,22 @@ class Station:
         """All yes-or-no decisions taken."""
         return Settler(self.instance, matrix, program, found, self.control, log, compare="options" not in self.without).run()
 
+    def _settled_at_once(self, matrix: Matrix) -> tuple[Program, Solution | None]:
+        """All yes-or-no decisions taken by HiGHS, racks left relaxed: where one after the other ends with none that holds."""
+        columns = columns_of(matrix, YES_OR_NO)
+        integer = np.zeros(matrix.shape[1], dtype=bool)
+        integer[columns] = True
+        search = Program(replace(matrix, integer=integer), integer=True, threads=self.threads, seed=self.seed)
+        search.option("mip_rel_gap", SETTLE_GAP)
+        taken = search.solve(self.control.until(min(SETTLE_SECONDS, self.control.remaining / 2)))
+        program = Program(matrix, threads=self.threads, seed=self.seed)
+        if taken.x is None:
+            return program, None
+        program.option("simplex_dual_edge_weight_strategy", DEVEX)
+        program.bound(columns, np.round(taken.x[columns]), np.round(taken.x[columns]))
+        found = program.solve(self.control, method="ipm")
+        return program, found if found.outcome is Outcome.OPTIMAL else None
+
     def _begun(self, choice: Choice) -> tuple[Shrunk, Program, Solution] | None:
         """The relaxation with a choice as far as it can be held."""
         for lower, upper in self._widened(choice):
@@ -292,13 +328,47 @@ class Station:
         return None
 
     def _widened(self, choice: Choice) -> Iterator[tuple[Floats, Floats]]:
-        """Bounds of the model: as chosen; with only the sites as chosen; without those too many; with only other sites ruled out."""
+        """Bounds of the model: as chosen; with only the sites as chosen; without those too many; with only other sites ruled out.
+
+        A contract that loses its last site is placed anew first, as often as ``ANEW``: the merged model did not see that it can't be there.
+        """
         yield choice.lower, choice.upper
         yield held_to(self.matrix, choice.sets)
-        relieved = relieve(self.matrix, choice.sets, self.control, self.seed)
+        sets: Sets | None = choice.sets
+        relieved: Sets | None = None
+        for _ in range(ANEW):
+            if sets is None:
+                break
+            relieved = relieve(self.matrix, sets, self.control, self.seed)
+            lost = [(c, s) for c, sites in sets.items() for s in sites if not relieved[c]] if relieved is not None else []
+            if relieved is None or not lost:
+                break
+            self.ban(lost)
+            self.tell("banned", lost)
+            sets = self._anew(relieved, [c for c, _ in lost])
+            if sets is not None:
+                yield held_to(self.matrix, sets)
         if relieved is not None:
             yield held_to(self.matrix, relieved)
         yield self.matrix.lower, held_to(self.matrix, choice.sets)[1]
+
+    def _anew(self, sets: Sets, contracts: Sequence[str]) -> Sets | None:
+        """Sites with some contracts placed anew by merged periods; None where they find no place."""
+        search = self._search(GROUPS).search
+        if search.root.outcome is not Outcome.OPTIMAL or not search.start_from(sets):
+            return None
+        placed = [search.replace([c], TRIES_ANEW) for c in contracts]
+        return dict(search.sets) if any(placed) else None
+
+    def _started(self, search: SiteSearch, sets: Sets) -> bool:
+        """Start a search from given sites, without those too many for it."""
+        if search.start_from(sets):
+            return True
+        relieved = relieve(search.matrix, sets, self.control, self.seed)
+        return relieved is not None and search.start_from(relieved)
+
+    def _without_banned(self, sets: Sets) -> Sets:
+        return {c: tuple(s for s in sites if (c, s) not in self.banned) for c, sites in sets.items()}
 
     def racks(self, rest: Shrunk, program: Program, settled: Solution) -> Floats | None:
         """Whole racks by a dive, then exact; what the dive leaves open is searched by HiGHS.

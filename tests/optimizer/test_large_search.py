@@ -8,6 +8,7 @@ import signal
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from optimizer.rounding import RackDive
 from optimizer.settle import Settler
 from optimizer.shrink import shrink
 from optimizer.sites import Sets, SiteSearch
-from optimizer.station import Station
+from optimizer.station import SETTLE_GAP, Choice, Station
 from optimizer.workers import Pool
 from tests.generator import random_dataset
 from tests.optimizer.solved import SEEDS, random_solution
@@ -129,6 +130,72 @@ def test_sites_that_are_too_many_are_dropped_until_the_rest_holds() -> None:
         if relieved == 4:
             break
     assert relieved
+
+
+def one_site_each(instance: Instance, random: np.random.Generator) -> Sets:
+    return {c: (str(random.choice(instance.sites_of_choice(c))),) for c in sorted({c for c, _ in instance.choice_pairs})}
+
+
+def test_a_contract_loses_its_last_site_where_nothing_else_helps() -> None:
+    """Its smallest cluster has no place there; the rest then holds."""
+    lost, random = 0, np.random.default_rng(7)
+    for seed in itertools.chain(SEEDS, SEEDS, SEEDS):
+        instance, matrix = model(seed)
+        given = one_site_each(instance, random)
+        if not given or relaxed(matrix, *held_to(matrix, given)).outcome is Outcome.OPTIMAL:
+            continue
+        left = relieve(matrix, given, Control())
+        if left is not None and left != given:
+            lost += 1
+            assert all(left[c] in ((), given[c]) for c in given)
+            assert relaxed(matrix, *held_to(matrix, left)).outcome is Outcome.OPTIMAL
+        if lost == 3:
+            break
+    assert lost
+
+
+def test_a_plan_is_made_of_sites_that_the_whole_model_does_not_hold() -> None:
+    """What can't be held is told, so that it is not tried again, and the contract finds another place or none."""
+    made, random = 0, np.random.default_rng(7)
+    for seed in itertools.chain(SEEDS, SEEDS):
+        instance, matrix = model(seed)
+        given = one_site_each(instance, random)
+        if not given or relaxed(matrix, *held_to(matrix, given)).outcome is not Outcome.INFEASIBLE:
+            continue
+        told: list[tuple[str, str]] = []
+
+        def hear(kind: str, value: Any, told: list[tuple[str, str]] = told) -> None:
+            if kind == "banned":
+                told.extend(value)
+
+        station = Station(instance, matrix, tell=hear)
+        x = station.complete(Choice(given, np.inf, *held_to(matrix, given)))
+        if x is None or not told:
+            continue
+        made += 1
+        assert matrix.violation(x) <= 2e-6
+        assert all(s in given[c] for c, s in told)
+        assert station.banned == set(told)
+        for choice in station.better_sites(given, 1.0):
+            assert not [(c, s) for c, sites in choice.sets.items() for s in sites if (c, s) in station.banned]
+        if made == 2:
+            break
+    assert made
+
+
+@pytest.mark.parametrize("seed", SOME[:3])
+def test_yes_or_no_taken_at_once_is_no_worse_than_one_after_the_other(seed: int) -> None:
+    instance, matrix = model(seed)
+    program = Program(matrix, threads=1)
+    found = program.solve(Control(), method="simplex")
+    greedy = Settler(instance, matrix, program, found, Control(), lambda phase: None).run()
+    assert greedy is not None
+    _, settled = Station(instance, matrix)._settled_at_once(matrix)
+    assert settled is not None
+    assert settled.x is not None
+    decided = columns_of(matrix, YES_OR_NO)
+    np.testing.assert_allclose(settled.x[decided], np.round(settled.x[decided]), atol=1e-6)
+    assert settled.objective <= greedy.objective + (SETTLE_GAP + 1e-6) * abs(greedy.objective)
 
 
 # proofs of infeasibility ---------------------------------------------------------------------------
@@ -312,10 +379,11 @@ def test_a_search_whose_workers_die_still_ends_with_the_optimum(monkeypatch: pyt
 
 @pytest.mark.parametrize("seed", SOME)
 def test_sites_found_can_be_held_and_are_worth_what_is_said(seed: int) -> None:
+    """Also where the start that was tried last is not the best."""
     instance, matrix = model(seed)
     found = SiteSearch(instance, matrix, Control(), seed)
     assert found.relax()
-    for start in found.starts():
+    for start in [*found.starts()][::-1]:
         found.build(start)
     if not found.contracts:
         pytest.skip("no contract has a choice of sites")

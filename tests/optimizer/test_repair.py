@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from models.changes import ChangeError, apply, draw
+from models.changes import Change, ChangeError, apply, draw, read_changes
 from models.dataset import Dataset
 from models.plan import Plan
 from optimizer import InfeasibleError, plan, repair, search
@@ -16,11 +16,12 @@ from optimizer.audit import audit
 from optimizer.decisions import decisions_from_plan, start_vector
 from optimizer.exact import DECIDED, held
 from optimizer.formulation import formulate
-from optimizer.highs import Control
+from optimizer.highs import Control, Outcome
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix, compile_matrix
 from optimizer.nearby import FOUND, Keep, Nearby, kept
 from optimizer.record import Record
+from optimizer.rounds import Rounds
 from optimizer.warm import Warm
 from optimizer.whatif import Planner
 from tests.generator import random_dataset
@@ -36,7 +37,7 @@ def baseline(seed: int) -> tuple[Dataset, Plan]:
     return dataset, plan(dataset, gap=0, threads=1)
 
 
-def changed(seed: int, name: str) -> tuple[object, Dataset] | None:
+def changed(seed: int, name: str) -> tuple[Change, Dataset] | None:
     """A change of a type drawn for a dataset, and the dataset after it; None where it has nothing of the kind."""
     dataset, before = baseline(seed)
     try:
@@ -147,6 +148,7 @@ def test_a_repair_of_a_large_model_ends_with_the_optimum() -> None:
     planner.warm()
     made = planner.change([change], gap=0, time_limit=60).plan
     assert made is not None
+    assert wanted.summary.npv_usd is not None
     assert made.summary.npv_usd == pytest.approx(wanted.summary.npv_usd, rel=1e-6, abs=1.0)
     assert made.summary.bound_usd is not None
     assert made.summary.bound_usd >= wanted.summary.npv_usd - 1e-6 * abs(wanted.summary.npv_usd)
@@ -165,3 +167,47 @@ def test_a_repair_ends_once_the_gap_is_proven() -> None:
     assert "decisions as they were" in phases
     assert not phases & set(FOUND.values())
     assert made.summary.npv_usd == pytest.approx(before.summary.npv_usd, rel=1e-9)
+
+
+def test_contracts_that_must_leave_a_site_are_let_go() -> None:
+    """Old decisions do not hold where a site may not serve any more; who serves is let go as racks are, and a whole plan found."""
+    let_go = 0
+    for seed in SEEDS:
+        dataset, before = baseline(seed)
+        for site in sorted(before.deliveries["site_id"].unique()):
+            try:
+                after = apply(
+                    dataset, read_changes([{"type": "site.close", "site_id": site, "from_period": str(dataset.calendar.label(1))}])
+                ).dataset
+            except ChangeError:
+                continue
+            instance, matrix, x = moved(seed, after)
+            fixed = warmed(seed)
+            if fixed.solve(Control(), matrix, *held(matrix, x, DECIDED)).outcome is not Outcome.INFEASIBLE:
+                continue
+            record = Record(instance, matrix, 0.0, Control(), 1, 0, lambda event: None)
+            nearby = Nearby(record, x, {}, [], fixed)
+            assert fixed.program is not None
+            freed = nearby._in_the_way(fixed.program, Control())
+            if freed is None or not freed[2]:
+                continue
+            let_go += 1
+            assert set(freed[2]) <= set(instance.contract_rows)
+            assert matrix.violation(freed[0]) <= 1e-6
+    assert let_go
+
+
+@pytest.mark.usefixtures("all_large")
+def test_there_is_a_plan_where_nothing_near_the_old_one_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spreadsheet's rule gives one before sites are searched for, so that time that ends early leaves a plan."""
+    dataset, before = baseline(2)
+    phases: list[str] = []
+    monkeypatch.setattr(repair.Repair, "_as_it_was", lambda self, record, x: None)
+    for step in ("more_racks", "other_racks", "other_places"):
+        monkeypatch.setattr(Nearby, step, lambda self, control: None)
+    monkeypatch.setattr(Rounds, "go_on", lambda self, complete: phases.append(f"complete {complete}"))
+    planner = Planner(dataset, before, threads=2)
+    made = planner.change([], gap=0, progress=lambda event: phases.append(event.phase)).plan
+    assert made is not None
+    assert audit(dataset, made).passed
+    assert phases[-2:] == ["plan by the spreadsheet's rule", "complete True"]
