@@ -228,7 +228,7 @@ class Priced:
 
 
 def priced(name: str, dataset: Dataset, gap: float, time_limit: float = 300.0) -> Priced:
-    """Price a dataset's plan, and solve the ten highest again."""
+    """Price a dataset's plan, and solve the highest again until ten are confirmed."""
     made = plan(dataset, gap=gap, time_limit=time_limit, threads=1)
     began = time.monotonic()
     found = [p for p in prices(dataset, made, confirm=10, signing=False).prices if p.confirmation is not None]
@@ -332,7 +332,7 @@ def report(found: list[Explained], asked: list[Checked], worth: list[Priced], la
         "| --- | --- | ---: | ---: | --- |",
         *(f"| {c.wish} | {c.possible} | {_usd(c.cost_usd)} | {_usd(c.anew_usd)} | {'yes' if c.right else '**no**'} |" for c in asked),
         "\n## Prices\n",
-        "The ten highest prices, at most one of each limit and place, against the model near the plan solved again with one unit more.\n",
+        "The highest prices, at most one of each limit and place, against the model near the plan solved again with one unit more, until ten are confirmed or forty tried.\n",
         "| dataset | confirmed within 2 % | worth less for a whole unit | not solved | difference of the confirmed | share gained by the others | above their price | seconds |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(

@@ -7,7 +7,7 @@ present value: the model's costs hold ``disc[t]`` already. ``value / disc[t]`` i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -31,7 +31,9 @@ PRICED = (
 )  # fmt: skip
 """Constraints whose limits are priced row by row."""
 CONFIRMED = 10
-"""Prices that are confirmed by solving again."""
+"""Prices that are to be confirmed by solving again."""
+TRIED = 4
+"""How many times as many are solved again at most, since a price can hold for less than a unit."""
 SAME = 0.02
 """Share by which a re-solve may differ from the price that it confirms."""
 LEAST_USD = 1.0
@@ -81,6 +83,12 @@ class Price:
     period_usd: float
     confirmation: Confirmation | None = None
 
+    @property
+    def worth_usd(self) -> float:
+        """NPV per unit, USD, by the re-solve where there is one."""
+        again = self.confirmation.resolved_usd if self.confirmation is not None else None
+        return self.npv_usd if again is None else again
+
 
 @dataclass(frozen=True)
 class Throughout:
@@ -108,7 +116,7 @@ class Prices:
     Attributes:
         plan_npv_usd: NPV of the plan, USD.
         local_npv_usd: NPV of the local model, whose racks are divisible, USD; at least the plan's.
-        prices: limits with a value, the most valuable unit first.
+        prices: limits with a value, the most valuable unit first, by the re-solve where there is one.
         throughout: the same summed over the periods.
         signing: at which price each declined prospect would be signed.
         statement: what is confirmed, and how.
@@ -124,7 +132,7 @@ class Prices:
 
 STATEMENT = (
     "A price is the slope of NPV in one limit, with the yes-or-no decisions of the plan and racks divisible. Confirmed: the same model "
-    "solved again with one unit more gains what the price says, within 2 %. Whole racks: the gain once racks are whole numbers, those "
+    "solved again with one unit more gains what the price says, within 2 %; what gains less is ranked by that. Whole racks: the gain once racks are whole numbers, those "
     "of the sites and generations touched decided anew with and without the unit, each proven optimal; 0 is common, since one unit "
     "rarely holds a rack for long. No price speaks of other sites opened, blocks built or contracts placed."
 )
@@ -139,7 +147,8 @@ def prices(
     Args:
         dataset: the planning problem.
         plan: its plan.
-        confirm: how many of the highest prices, at most one of each limit and place, are confirmed.
+        confirm: how many prices are confirmed by solving again, from the highest on, at most one of each limit and place; four times as
+            many are tried at most.
         signing: whether the prices of declined prospects are searched.
         control: deadline and stop; what is not reached is left out.
         seed, threads: of the solver.
@@ -156,8 +165,8 @@ def priced(ground: Ground, *, confirm: int = CONFIRMED, signing: bool = True, co
     control = control or Control()
     solved = ground.solved(control)
     found = all_prices(ground)
-    confirmed = {id(p): confirmation(ground, edit, p.npv_usd, control) for p, edit in _highest(found, confirm)}
-    every = tuple(replace(p, confirmation=confirmed.get(id(p))) for p, _ in found)
+    confirmed = _confirmations(ground, found, confirm, control)
+    every = tuple(sorted((replace(p, confirmation=confirmed.get(id(p))) for p, _ in found), key=_rank))
     lasting = [
         replace(t, confirmation=confirmation(ground, edit, t.npv_usd, control)) if n < confirm else t
         for n, (t, edit) in enumerate(throughout(ground))
@@ -174,29 +183,53 @@ def all_prices(ground: Ground) -> list[tuple[Price, Edit]]:
         if abs(value) >= LEAST_USD * min(1.0, KINDS_LEAST.get(limit.unit, 1.0)):
             factor = ground.instance.disc[ground.instance.index(limit.period)] if limit.period else 1.0
             found.append((Price(limit, value, value / float(factor)), edit))
-    return sorted(found, key=lambda pair: (-abs(pair[0].npv_usd), pair[0].limit.words))
+    return sorted(found, key=lambda pair: _rank(pair[0]))
+
+
+def _rank(price: Price) -> tuple[float, str]:
+    return -abs(price.worth_usd), price.limit.words
 
 
 KINDS_LEAST = {"USD": 1e-4}
 """Least value of units that are small themselves."""
 
 
-def _highest(found: list[tuple[Price, Edit]], most: int) -> list[tuple[Price, Edit]]:
-    """The highest prices, at most one of each limit and place."""
+def _confirmations(ground: Ground, found: list[tuple[Price, Edit]], wanted: int, control: Control) -> dict[int, Confirmation]:
+    """The highest prices solved again, at most one of each limit and place, until so many are confirmed; by the identity of the price.
+
+    A price is an upper limit of what a unit gains, so all that could be among the most valuable are tried first. Whole racks are
+    decided for as many as are wanted, and for all that are confirmed.
+    """
     chosen: dict[tuple[str, str], tuple[Price, Edit]] = {}
     for price, edit in found:
         chosen.setdefault((price.limit.name, price.limit.place), (price, edit))
-    return list(chosen.values())[:most]
+    made: dict[int, Confirmation] = {}
+    confirmed = 0
+    for price, edit in list(chosen.values())[: TRIED * wanted]:
+        if confirmed == wanted or control.over:
+            break
+        whole = tuple(Verdict) if len(made) < wanted else (Verdict.CONFIRMED,)
+        known = confirmation(ground, edit, price.npv_usd, control, whole)
+        confirmed += known.verdict is Verdict.CONFIRMED
+        made[id(price)] = known
+    return made
 
 
-def confirmation(ground: Ground, edit: Edit, predicted: float, control: Control, whole: bool = True) -> Confirmation:
-    """Solve again with one unit more."""
+def confirmation(
+    ground: Ground, edit: Edit, predicted: float, control: Control, whole: Collection[Verdict] = tuple(Verdict)
+) -> Confirmation:
+    """Solve again with one unit more.
+
+    Args:
+        predicted: what the price says, USD.
+        whole: verdicts with which whole racks are decided too.
+    """
     again = ground.resolved(edit, within(SOLVE_SECONDS, control))
     if again is None:
         return Confirmation(Verdict.NOT_SOLVED, None, None)
     gained, x = again
     verdict = Verdict.CONFIRMED if abs(gained - predicted) <= SAME * abs(predicted) + 1e-3 else Verdict.LESS
-    return Confirmation(verdict, gained, WholeRacks(ground, within(SOLVE_SECONDS, control)).gained(edit, x) if whole else None)
+    return Confirmation(verdict, gained, WholeRacks(ground, within(SOLVE_SECONDS, control)).gained(edit, x) if verdict in whole else None)
 
 
 def throughout(ground: Ground) -> list[tuple[Throughout, Edit]]:

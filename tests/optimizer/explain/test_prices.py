@@ -78,6 +78,22 @@ def test_a_megawatt_of_one_quarter_is_worth_less_than_its_price_where_racks_are_
             assert x.confirmation.resolved_usd == pytest.approx(300 * hours - 100_000)
 
 
+def test_more_prices_are_tried_until_as_many_are_confirmed_as_are_wanted() -> None:
+    """The quarter's price of power is for less than a unit; the next highest, a GPU of demand or a rack, holds: it is confirmed as well."""
+    p = found(confirm=1, generations=[{"gen_id": "h100"}, {"gen_id": "a100"}], **hall())
+    tried = [x for x in p.prices if x.confirmation is not None]
+    verdicts = [x.confirmation.verdict for x in tried if x.confirmation is not None]
+    assert verdicts.count(Verdict.CONFIRMED) <= 1
+    assert len(tried) <= 4
+    assert Verdict.LESS in verdicts
+    assert [abs(x.worth_usd) for x in p.prices] == sorted((abs(x.worth_usd) for x in p.prices), reverse=True)
+    less = next(x for x in tried if x.confirmation is not None and x.confirmation.verdict is Verdict.LESS)
+    assert abs(less.worth_usd) < abs(less.npv_usd)
+    assert {x.limit.words for x in p.prices} == {
+        x.limit.words for x in found(confirm=0, generations=[{"gen_id": "h100"}, {"gen_id": "a100"}], **hall()).prices
+    }
+
+
 def test_a_rack_more_of_a_generation() -> None:
     """10 GPUs at 3 USD for 8760 hours less 10,000 USD; the supply of the first quarter is what counts."""
     p = found(supply=[{"gen_id": "h100", "racks": 5}])
