@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from models.changes import read_changes
 from models.study import BASE, MOST_RUNS, Origin, StudyError, check_scenarios, named, read_study, scenarios_of, study_of
-from models.study.applied import first_tried
+from models.study.applied import TRIED, first_tried
 from tests.conftest import ROOT
 from tests.factories import small_dataset
 
@@ -236,3 +238,12 @@ def test_futures_of_an_uncertainty_are_scenarios(tmp_path: Path) -> None:
         assert (scenario.levels[axis] == "happens") == bool(scenario.changes)
     assert {s.levels[axis] for s in found} == {"happens", "does not"}
     assert check_scenarios(dataset, found, None, "s.yaml") == 0, "each change was tried when the uncertainty was read"
+
+
+def test_the_example_of_the_documentation_can_be_read() -> None:
+    text = (ROOT / "docs" / "studies.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    study = study_of(yaml.safe_load(block))
+    assert study.count() == 1 + 1 + 2 * 2 + 40 + 100
+    assert f"{MOST_RUNS:,} runs" in text
+    assert f"up to {TRIED} scenarios" in text
