@@ -309,7 +309,7 @@ class Engine:
             self._on_event(run.job.run_id, run.job.attempt, said["kind"], said["payload"])
         elif run.worker is None:
             run.worker = said["worker"]
-            seconds = run.job.time_limit + self.grace
+            seconds = run.job.warming + run.job.time_limit + self.grace
             run.deadline = asyncio.get_running_loop().call_later(seconds, self._overdue, run)
             if run.stopping:
                 self._later(self._stop_again(run))

@@ -76,6 +76,8 @@ class Job:
         ask: of explain, the question as plain values (:func:`optimizer.explain.question.read_question`).
         gap: relative gap at which the search ends.
         time_limit: seconds, from when a worker starts on it.
+        warming: of repair, most seconds in which a worker may get ready (model, warm start) before the time limit begins; 0 where getting
+            ready counts for the time limit, and may take a share of it.
         seed: of the solver.
         threads: of the solver.
     """
@@ -91,6 +93,7 @@ class Job:
     ask: dict[str, Any] | None = None
     gap: float = 0.01
     time_limit: float = 60.0
+    warming: float = 0.0
     seed: int = 0
     threads: int = 1
 

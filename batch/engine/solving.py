@@ -89,7 +89,11 @@ def _solved(job: Job, control: Control, progress: Callable[[Progress], None], ke
     planner, warm = kept.planner_of(job, job.baseline)
     if job.mode == EngineMode.REPAIR:
         warm = warm and planner.relaxation.basis is not None
-        kept.warmed(planner, control, job.time_limit)
+        if job.warming > 0:
+            planner.warm(Control(time.monotonic() + job.warming, control.stop))
+            control = Control(time.monotonic() + job.time_limit, control.stop)
+        else:
+            kept.warmed(planner, control, job.time_limit)
     answer = planner.change(
         changes, Mode(job.mode), gap=job.gap, time_limit=max(LEAST, control.deadline - time.monotonic()),
         progress=progress, stop=control.stop, start=start, keep=keep,

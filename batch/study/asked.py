@@ -18,6 +18,9 @@ from models.plan_files import plan_to_bytes
 from models.study import Scenario, Study, scenarios_of
 from models.study.file import Regret
 
+WARMING = 1800.0
+"""Most seconds in which a worker gets ready for its first run. One that gave up half-way would begin anew with every run."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -87,7 +90,7 @@ class Asked:
         """The run of a scenario."""
         return Job(
             run_id=f"run-{run}", attempt=1, dataset=self.dataset_bytes, changes=[dict(c) for c in self.scenarios[run].changes],
-            baseline=self.plan_bytes, mode=self.mode, gap=self.gap, time_limit=self.time_limit, seed=self.seed, threads=threads,
+            baseline=self.plan_bytes, mode=self.mode, gap=self.gap, time_limit=self.time_limit, warming=WARMING, seed=self.seed, threads=threads,
         )  # fmt: skip
 
     def fingerprint(self) -> dict[str, Any]:

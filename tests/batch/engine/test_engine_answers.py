@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
+from batch.engine.kept import forget
+from batch.engine.solving import outcome_of
 from models.changes import read_changes
 from models.files import dataset_to_bytes
 from models.plan import Plan
 from models.plan_files import plan_from_bytes, plan_to_bytes
-from optimizer import plan
+from optimizer import NoPlanError, plan
+from optimizer.highs import Control
 from optimizer.whatif import Planner
 from tests.batch.engine.bench import DEARER, Bench, job, same_plan
 from tests.factories import small_dataset
@@ -81,6 +85,30 @@ def test_the_second_question_finds_its_model_warm(runner: asyncio.Runner, bench:
     found = [runner.run(bench.answer(job(f"warm-{n}", dataset=data, mode="repair", baseline=other, changes=[DEARER]))) for n in (1, 2)]
     assert [outcome["warm"] for outcome in found] == [False, True]
     assert found[0]["summary"]["npv_usd"] == found[1]["summary"]["npv_usd"]
+
+
+@pytest.mark.parametrize(("warming", "readied", "searched"), [(0.0, 1.0, 1.5), (50.0, 50.0, 2.0)])
+def test_getting_ready_counts_for_the_time_limit_or_comes_before_it(
+    baseline: Plan, kept: bytes, monkeypatch: pytest.MonkeyPatch, warming: float, readied: float, searched: float
+) -> None:
+    """Half a second to get ready, of a limit of 2 s that may be used by half; or of 50 s of its own."""
+    now, given = [1000.0], list[float]()
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+
+    def warm(self: Planner, control: Control) -> None:
+        given.append(control.deadline - now[0])
+        now[0] += 0.5
+
+    def change(self: Planner, *_: Any, time_limit: float, **__: Any) -> Any:
+        given.append(time_limit)
+        raise NoPlanError(baseline.summary)
+
+    monkeypatch.setattr(Planner, "warm", warm)
+    monkeypatch.setattr(Planner, "change", change)
+    forget()
+    question = job("ready", mode="repair", baseline=kept, changes=[DEARER], time_limit=2.0, warming=warming)
+    assert outcome_of(question, threading.Event(), lambda _: None, lambda _: None)["failure"]["kind"] == "no_plan"
+    assert given == pytest.approx([readied, searched])
 
 
 def test_an_evaluation_names_the_limits_that_are_broken(runner: asyncio.Runner, bench: Bench, kept: bytes) -> None:
