@@ -15,7 +15,7 @@ from batch.study.folder import Folder
 from batch.study.frames import decisions_frame, parquet, planned, runs_frame
 from batch.study.orders import Order, orders
 from batch.study.regret_table import RegretTable, regret_table
-from batch.study.results import RunStatus
+from batch.study.results import PLANNED, RunStatus
 from batch.study.robust import Robust, robust
 from batch.study.spread import Spread, spread
 from batch.study.tornado import Bar, Effect, effects, tornado
@@ -61,6 +61,12 @@ class Findings:
     def ended(self) -> int:
         """Runs that have ended."""
         return len(self.runs)
+
+    @property
+    def uncounted(self) -> str:
+        """That runs without a plan say nothing about decisions, with their number; empty where all runs have one."""
+        without = sum(n for status, n in self.statuses.items() if status not in PLANNED)
+        return f"{without} of {sum(self.statuses.values())} runs have no plan and do not count here." if without else ""
 
     def document(self) -> dict[str, Any]:
         """The findings as plain values, for summary.json and --json."""

@@ -111,7 +111,8 @@ def _robust_words(found: Findings, sure: Sequence[Robust], yes_no: Sequence[Robu
         return "No run made a plan of its own, so there is nothing to compare."
     return (
         f"{len(sure)} of {len(yes_no)} decisions about contracts, sites, blocks and retrofits are the same in at least {ROBUST:.0%} of the odds. "
-        "Order by: a block its lead time before it is energized, a retrofit when it is ordered; the data give no lead time for racks, sites and contracts."
+        "Order by: a block its lead time before it is energized, a retrofit when it is ordered; the data give no lead time for racks, sites and contracts. "
+        + found.uncounted
     )
 
 

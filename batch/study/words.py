@@ -34,6 +34,7 @@ def _robust(found: Findings) -> list[str]:
         return []
     sure = [row for row in rows if row.robust]
     lines = [f"Robust decisions, {len(sure)} of {len(rows)} the same in {ROBUST:.0%} of the odds; first those to be made first"]
+    lines += [found.uncounted] if found.uncounted else []
     lines += [_line(row) for row in sure[:MOST]] + _more(len(sure))
     rest = [row for row in rows if not row.robust]
     if rest:

@@ -180,6 +180,8 @@ def test_a_study_without_any_plan_has_a_report_too(made: Made) -> None:
 def test_the_terminal_and_the_document_tell_the_same(found: Findings) -> None:
     text, document = text_of(found), found.document()
     assert "by 2026-Q2" in text
+    for told in (text, report_html(found)):
+        assert "1 of 5 runs have no plan and do not count here." in told
     assert "hall" in text
     block = next(row for row in document["decisions"] if row["id"] == "a-2")
     assert (block["order_by"], block["lead"], block["same_as_most_common"]) == ("2026-Q2", "2 before 2026-Q4", 2)
