@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -82,7 +83,7 @@ class Desk:
 
     subs: Sequence[Sub]
     seed: int = 0
-    warm: dict[int, Program] = field(default_factory=dict)
+    warm: dict[tuple[int, bool], Program] = field(default_factory=dict)
 
     def solve(self, task: Task, control: Control) -> Found:
         """Solve a task.
@@ -103,6 +104,8 @@ class Desk:
         if task.shift is not None:
             shifted[at] += task.shift[there]
         priced = replace(matrix, cost=shifted, offset=0.0, lower=lower, upper=upper)
+        if not task.risk and len(cost) > sub.own:  # eta and excess play no part, and their row is dense: it would only cost time
+            priced = replace(priced, row_lower=np.append(matrix.row_lower[:-1], -np.inf))
         if not task.whole:
             return self._relaxed(task, sub, cost, offset, priced, control)
         program = Program(priced, integer=True, threads=1, seed=self.seed)
@@ -121,9 +124,9 @@ class Desk:
         if matrix.a.nnz >= LARGE:
             found = self._interior(matrix, control)
         else:
-            program = self.warm.get(task.sub)
+            program = self.warm.get((task.sub, task.risk))
             if program is None:
-                program = self.warm[task.sub] = Program(matrix, threads=1, seed=self.seed)
+                program = self.warm[task.sub, task.risk] = Program(matrix, threads=1, seed=self.seed)
             changed = np.flatnonzero((program.lower != matrix.lower) | (program.upper != matrix.upper))
             program.bound(changed, matrix.lower[changed], matrix.upper[changed])
             program.price(matrix.cost)
@@ -228,9 +231,22 @@ _desks: list[tuple[Desk, Any]] = []
 """What a worker process works on."""
 
 
+def end_with_parent() -> None:
+    """Let this worker process end when the one that started it is gone, however it went."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _load(model: bytes, stop: Any, careful: bool) -> None:
     """Take the futures to a worker process; an interrupt of the terminal is the main process's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     if careful:
         os.environ[CAREFUL] = "1"
     subs, seed = pickle.loads(model)

@@ -20,7 +20,7 @@ from models.plan import Plan
 from models.uncertainty import Scenario
 from optimizer.audit import audit
 from optimizer.blocks.base import MILLION
-from optimizer.futures.crew import Desk, Found, Task
+from optimizer.futures.crew import Desk, Found, Task, end_with_parent
 from optimizer.futures.finish import late_gpu_periods
 from optimizer.futures.first_stage import FirstStage, Key
 from optimizer.futures.planner import applied, first_period
@@ -194,6 +194,7 @@ _tests: list[Test] = []
 def _take(test: Test) -> None:
     """Take the test to a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     _tests[:] = [test]
 
 

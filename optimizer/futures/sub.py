@@ -32,6 +32,7 @@ class Sub:
         loss: cost of the loss; shape (columns,).
         loss_offset: constant of the loss, million USD.
         positions: columns of the first stage, with risk ``eta`` last; ``MISSING`` where it has none.
+        own: number of columns without ``eta`` and ``excess``, which are the last; their row is the last too.
         decided: columns of the whole numbers from which all others follow.
     """
 
@@ -43,6 +44,7 @@ class Sub:
     loss_offset: float
     positions: Ints
     decided: Ints
+    own: int
 
     def bounds(self) -> tuple[Floats, Floats]:
         """Bounds of the first stage in this future alone; shape (components,) each."""
@@ -83,12 +85,12 @@ def build(scenario: Scenario, dataset: Dataset, first: FirstStage, risk: Risk) -
     matrix = compile_matrix(formulate(instance))
     if not first.placement:
         matrix = _with_bought(matrix, first, instance)
-    loss, offset = matrix.cost, matrix.offset
+    loss, offset, own = matrix.cost, matrix.offset, matrix.shape[1]
     if risk.weight > 0:
         matrix = _with_risk(matrix, risk)
         loss = np.concatenate([loss, [0.0, 0.0]])
     decided = columns_of(matrix, DECIDED)
-    return Sub(scenario, dataset, instance, matrix, loss, offset, _positions(matrix, first, instance, risk), decided)
+    return Sub(scenario, dataset, instance, matrix, loss, offset, _positions(matrix, first, instance, risk), decided, own)
 
 
 def _positions(matrix: Matrix, first: FirstStage, instance: Instance, risk: Risk) -> Ints:
