@@ -8,21 +8,20 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import ValidationError
 
 from models.changes import ChangeError, read_changes
 from models.changes.apply import faults_of, field_faults
-from models.changes.registry import allowed_words
 from models.changes.site_power import SiteEnergizationDelay
 from models.checks.raw import shown
 from models.dataset import Dataset
-from models.faults import Fault, InputError, closest
+from models.faults import Fault, InputError
 from models.files.csv_folder import decode, load_file
 from models.uncertainty.prices import price_changes
 from models.uncertainty.sources import ODDS_TOLERANCE, Occasion, Price, Slip, Source, Uncertainty
+from models.validation import finding
 
 KINDS = ("slip", "cause", "event", "price")
 
@@ -130,49 +129,15 @@ def _from_one(column: str) -> str:
 def _fault(document: Mapping[str, Any], detail: Any, label: str) -> Fault:
     """What pydantic found, in our words; entries of lists are counted from 1."""
     path = list(detail["loc"])
-    owner: type[BaseModel] = Uncertainty
-    info: FieldInfo | None = None
-    for part in path:
-        if isinstance(part, str):
-            owner = _model_in(info) or owner
-            info = owner.model_fields.get(part)
-    kind, value = str(detail["type"]), detail.get("input")
-    if kind == "value_error" and path:
-        owner = _model_in(info) or owner
-    row = ""
+    row, rest = "", path
     if path and path[0] in KINDS and len(path) > 1 and isinstance(path[1], int):
-        entries = document[path[0]]
-        row, rest = _row(str(path[0]), path[1], entries[path[1]]), path[2:]
-    else:
-        rest = path
+        row, rest = _row(str(path[0]), path[1], document[path[0]][path[1]]), path[2:]
     column = ".".join(str(part + 1) if isinstance(part, int) else part for part in rest)
     pointer = "/" + "/".join(str(part) for part in path)
-    if kind == "extra_forbidden":
-        names = list(owner.model_fields)
-        near = closest(str(path[-1]), names)
-        return Fault(label, "unknown key", row, column, "", "" if near else "one of " + ", ".join(names), near, "unknown_key", pointer)
-    if kind == "missing":
-        return Fault(label, "is missing", row, column, "", allowed_words(info), "", "missing_value", pointer)
-    if kind == "value_error":
-        return Fault(label, str(detail["ctx"]["error"]), row, column, code="bad_combination", pointer=pointer)
-    choices = [str(member.value) for member in getattr(info.annotation, "__members__", {}).values()] if info is not None else []
-    near = closest(value, choices) if isinstance(value, str) and choices else ""
-    low = "odds" in path and isinstance(value, (int, float)) and value < 0
-    words = {"enum": "unknown choice", "too_short": "is empty"}
-    problem = "is negative" if low else words.get(kind, str(detail["msg"]))
-    text = shown(value) if isinstance(value, (str, int, float)) else ""
-    return Fault(label, problem[:1].lower() + problem[1:], row, column, text, allowed_words(info), near, kind, pointer)
-
-
-def _model_in(info: FieldInfo | None) -> type[BaseModel] | None:
-    """The model inside a field such as ``tuple[Late, ...]``."""
-    todo: list[Any] = [info.annotation] if info is not None else []
-    while todo:
-        annotation = todo.pop()
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            return annotation
-        todo += get_args(annotation)
-    return None
+    found = finding(detail, Uncertainty, path)
+    low = "odds" in path and isinstance(found.value, (int, float)) and found.value < 0
+    problem, value = "is negative" if low else found.problem, "" if found.value is None else shown(found.value)
+    return Fault(label, problem, row, column, value, found.allowed, found.near, found.code, pointer)
 
 
 def _faults(found: Uncertainty, dataset: Dataset, label: str) -> list[Fault]:

@@ -112,7 +112,7 @@ def test_what_does_not_fit_the_dataset_is_refused(dataset: Dataset) -> None:
         ({"price": [{"id": "p", "price": "gpu"}]}, "needs exactly one of paths, volatility"),
         ({"price": [{"id": "p", "price": "gpu", "paths": [{**UP, "odds": 1, "steps": UP["steps"][::-1]}]}]}, "steps are not in order"),
         ({"slip": [slip("c", from_period="2026-Q3")]}, "no power of the site comes later"),
-        ({"event": [{"id": "e", "outcomes": []}]}, "is empty"),
+        ({"event": [{"id": "e", "outcomes": []}]}, "is an empty list"),
     ],
 )
 def test_what_cannot_be_is_refused(dataset: Dataset, tables: dict[str, Any], message: str) -> None:
