@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -46,7 +46,60 @@ class ErrorConsole(Console):
         self.quiet = True
 
 
-class SearchProgress:
+class Shown:
+    """A live view on a terminal, lines elsewhere; told from any thread.
+
+    Args:
+        console: where to show it (stderr).
+        quiet: show nothing but what is said.
+    """
+
+    def __init__(self, console: Console, quiet: bool = False) -> None:
+        self._console, self._quiet = console, quiet
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+        self._phase = "starting"
+        self._spinner = Spinner("dots")
+        self._mute = False
+        live = console.is_terminal and not quiet
+        self._live = Live(console=console, get_renderable=self._view, refresh_per_second=4, transient=True) if live else None
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def warn(self, message: str) -> None:
+        """A warning; not shown when quiet."""
+        if not self._quiet:
+            self.say(f"warning: {message}")
+
+    def say(self, message: str) -> None:
+        """A line that stays; never cut, never coloured. Where nobody can read it any more, the work goes on without."""
+        if not self._mute:
+            try:
+                self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+            except OSError:
+                self._mute = True
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def _entered(self, words: str) -> None:
+        """A line for a new phase, where no live view shows it."""
+        if self._live is None and not self._quiet:
+            self.say(f"{self._seconds():7.1f} s  {words}")
+
+    def _view(self) -> Table:
+        """The live view."""
+        raise NotImplementedError
+
+
+class SearchProgress(Shown):
     """Shows what the search is doing; called with each report of the kernel, from any thread.
 
     Args:
@@ -56,28 +109,11 @@ class SearchProgress:
     """
 
     def __init__(self, console: Console, gap_asked: float, quiet: bool = False) -> None:
-        self._console = console
         self._gap_asked = gap_asked
-        self._quiet = quiet
-        self._began = time.monotonic()
-        self._lock = threading.Lock()
         self._last: Progress | None = None
-        self._phase = "starting"
         self._logged: tuple[str, float | None, float | None] = ("", None, None)
         self._logged_at = 0.0
-        self._spinner = Spinner("dots")
-        self._mute = False
-        live = console.is_terminal and not quiet
-        self._live = Live(console=console, get_renderable=self._view, refresh_per_second=4, transient=True) if live else None
-
-    def __enter__(self) -> SearchProgress:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._live is not None:
-            self._live.stop()
+        super().__init__(console, quiet)
 
     def __call__(self, progress: Progress) -> None:
         """Take a report of the kernel."""
@@ -92,24 +128,7 @@ class SearchProgress:
         """Say what happens before, between and after searches."""
         with self._lock:
             self._phase = words
-        if self._live is None and not self._quiet:
-            self.say(f"{self._seconds():7.1f} s  {words}")
-
-    def warn(self, message: str) -> None:
-        """A warning; not shown when quiet."""
-        if not self._quiet:
-            self.say(f"warning: {message}")
-
-    def say(self, message: str) -> None:
-        """A line that stays; never cut, never coloured. Where nobody can read it any more, the search goes on without."""
-        if not self._mute:
-            try:
-                self._console.print(message, markup=False, highlight=False, soft_wrap=True)
-            except OSError:
-                self._mute = True
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._began
+        self._entered(words)
 
     def _log(self, progress: Progress) -> None:
         """A log line when the phase is new, something is better, or long enough nothing was said."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from batch.commands.plan_folder import bad_output, check_writable
+from batch.commands.plan_folder import check_folder
 from models.dataset import Dataset
 from models.files.atomic import staged_folder, write_bytes
 from models.plan_files import write_plan
@@ -34,15 +34,8 @@ def check_target(folder: Path) -> None:
     Raises:
         CommandError: a file stands there, the folder holds other things, or it cannot be written to.
     """
-    if folder.is_dir():
-        names = sorted(os.listdir(folder))
-        others = [name for name in names if name not in NAMES] if "first_stage.csv" in names else names
-        if others:
-            found = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
-            raise bad_output(folder, f"holds other things: {found}", "a new folder, or one that this command has written")
-    elif os.path.lexists(folder):
-        raise bad_output(folder, "is a file", "a folder for the plans")
-    check_writable(folder)
+    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    check_folder(folder, [name for name in names if name not in NAMES] if "first_stage.csv" in names else names, "plans of futures")
 
 
 def write(folder: Path, found: FuturesPlan, dataset: Dataset) -> dict[str, str]:

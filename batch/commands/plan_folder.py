@@ -8,6 +8,7 @@ baseline/                      a plan to compare with, if there is one; with its
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from batch.commands.outcome import CommandError, ExitCode
@@ -29,13 +30,24 @@ def check_target(folder: Path) -> None:
     Raises:
         CommandError: a file stands there, the folder holds other things than a plan, or it cannot be written to.
     """
-    if folder.is_dir():
-        others = _others(folder)
-        if others:
-            found = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
-            raise bad_output(folder, f"holds other things than a plan: {found}", "a new folder, or one that holds a plan only")
-    elif os.path.lexists(folder):
-        raise bad_output(folder, "is a file", "a folder for the plan")
+    check_folder(folder, _others(folder) if folder.is_dir() else [], "a plan")
+
+
+def check_folder(folder: Path, others: Sequence[str], what: str) -> None:
+    """See that ``folder`` can be replaced by a new one.
+
+    Args:
+        others: names in it that would be lost.
+        what: what the new one holds.
+
+    Raises:
+        CommandError: something would be lost, a file stands there, or it cannot be written to.
+    """
+    if others:
+        found = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+        raise bad_output(folder, f"holds other things than {what}: {found}", f"a new folder, or one that holds {what} only")
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise bad_output(folder, "is a file", f"a folder for {what}")
     check_writable(folder)
 
 

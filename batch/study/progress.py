@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
-from types import TracebackType
 
 from rich.console import Console
-from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from batch.progress import LOG_EVERY, Shown
 from batch.study.results import PLANNED, RunStatus
 
-LOG_EVERY = 10.0
-"""Seconds between log lines of one phase."""
 FAILURES_TOLD = 10
 """Runs without a result that are told one by one."""
 
 
-class StudyProgress:
+class StudyProgress(Shown):
     """Shows runs done, runs per minute and failures; called from any thread.
 
     Args:
@@ -31,34 +26,18 @@ class StudyProgress:
     """
 
     def __init__(self, console: Console, quiet: bool = False) -> None:
-        self._console, self._quiet = console, quiet
-        self._began = self._counted = time.monotonic()
-        self._lock = threading.Lock()
+        self._counted = time.monotonic()
         self.done = 0
-        self._phase = "starting"
         self._runs = self._before = self._failed = self._unplanned = 0
         self._steps = self._taken = 0
         self._logged = -LOG_EVERY
-        self._mute = False
-        self._spinner = Spinner("dots")
-        live = console.is_terminal and not quiet
-        self._live = Live(console=console, get_renderable=self._view, refresh_per_second=4, transient=True) if live else None
-
-    def __enter__(self) -> StudyProgress:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._live is not None:
-            self._live.stop()
+        super().__init__(console, quiet)
 
     def phase(self, words: str, steps: int = 0) -> None:
         """Say what happens before, between and after the runs; ``steps`` of it are counted by :meth:`step`."""
         with self._lock:
             self._phase, self._steps, self._taken = words, steps, 0
-        if self._live is None and not self._quiet:
-            self.say(f"{self._seconds():7.1f} s  {words}")
+        self._entered(words)
 
     def begin(self, runs: int, ended_before: Sequence[str]) -> None:
         """Runs of the study, and the statuses of those that had ended before."""
@@ -88,26 +67,10 @@ class StudyProgress:
         with self._lock:
             self._taken += 1
 
-    def warn(self, message: str) -> None:
-        """A warning; not shown when quiet."""
-        if not self._quiet:
-            self.say(f"warning: {message}")
-
-    def say(self, message: str) -> None:
-        """A line that stays. Where nobody can read it any more, the study goes on without."""
-        if not self._mute:
-            try:
-                self._console.print(message, markup=False, highlight=False, soft_wrap=True)
-            except OSError:
-                self._mute = True
-
     def per_minute(self) -> float:
         """Runs of this call per minute since the first was given out."""
         seconds = time.monotonic() - self._counted
         return 60.0 * (self.done - self._before) / seconds if seconds > 0 else 0.0
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._began
 
     def _words(self) -> str:
         text = f"{self.done} of {self._runs} runs, {self.per_minute():.1f} a minute"

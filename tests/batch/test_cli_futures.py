@@ -91,7 +91,7 @@ def test_other_files_are_not_deleted(given: tuple[Path, Path], tmp_path: Path, w
     (tmp_path / "summary.json").write_text("{}")
     ended = wattplan("futures", given[0], "--scenarios", given[1], "--decide-before", "2026-Q2", "-o", tmp_path)
     assert ended.code == 2
-    assert "holds other things: summary.json" in ended.errors[0]
+    assert "holds other things than plans of futures: summary.json" in ended.errors[0]
 
 
 def test_an_infeasible_scenario_ends_with_3(given: tuple[Path, Path], tmp_path: Path, wattplan: Wattplan) -> None:
