@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.futures.risk import cvar
+
 TAIL = 0.05
 """Share of the odds that CVaR 95 % averages over."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -51,7 +53,7 @@ def spread(values: Sequence[float], odds: Sequence[float], worst_is_low: bool) -
     x, w = x[order], w[order] / w.sum()
     mean = float(x @ w)
     deviation = float(np.sqrt(max(0.0, float((x - mean) ** 2 @ w))))
-    tail = mean_of_tail(x, w, TAIL) if worst_is_low else mean_of_tail(x[::-1], w[::-1], TAIL)
+    tail = -cvar(-x, w, 1 - TAIL) if worst_is_low else cvar(x, w, 1 - TAIL)
     return Spread(int(x.size), mean, deviation, float(x[0]), float(x[-1]), {q: quantile(x, w, q) for q in QUANTILES}, tail)
 
 
@@ -59,10 +61,3 @@ def quantile(x: NDArray[np.float64], w: NDArray[np.float64], q: float) -> float:
     """The lowest value at or below which lies a share of at least ``q`` of the odds; ``x`` ascends, ``w`` adds to 1."""
     at = int(np.searchsorted(np.cumsum(w), q - 1e-12))
     return float(x[min(at, x.size - 1)])
-
-
-def mean_of_tail(x: NDArray[np.float64], w: NDArray[np.float64], share: float) -> float:
-    """Mean of the first values that make up a share of the odds, the last of them in part; worst first, ``w`` adds to 1."""
-    before = np.concatenate([[0.0], np.cumsum(w)[:-1]])
-    taken = np.clip(share - before, 0.0, w)
-    return float(x @ taken / taken.sum())

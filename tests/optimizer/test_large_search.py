@@ -23,13 +23,16 @@ from optimizer.highs import Control, Outcome, Program, Solution
 from optimizer.horizon import merge_groups, merge_periods
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix, compile_matrix
+from optimizer.record import Record
 from optimizer.relieve import held_to, relieve
 from optimizer.rounding import RackDive
+from optimizer.rounds import Job, Rounds
 from optimizer.settle import Settler
 from optimizer.shrink import shrink
 from optimizer.sites import Sets, SiteSearch
 from optimizer.station import SETTLE_GAP, Choice, Station
-from optimizer.workers import Pool
+from optimizer.workers import Answer, Pool
+from tests.factories import small_dataset
 from tests.generator import random_dataset
 from tests.optimizer.solved import SEEDS, random_solution
 
@@ -152,6 +155,48 @@ def test_a_contract_loses_its_last_site_where_nothing_else_helps() -> None:
         if lost == 3:
             break
     assert lost
+
+
+def test_a_contract_that_must_be_delivered_keeps_its_last_site() -> None:
+    """100 GPUs at a for clusters of 100 and 20. The duty may fall short by 16, the prospect by 6, so the duty's is the larger shortfall;
+    without its site it can't be delivered, so the prospect goes."""
+    dataset = small_dataset(
+        power_blocks=[{"block_id": s, "site_id": s, "it_mw": 1} for s in ("a", "b")],
+        supply=[{"gen_id": "h100", "racks": 20}],
+        contracts=[
+            {"contract_id": "duty", "min_cluster_gpus": 100, "max_short_share": 0.16},
+            {"contract_id": "offer", "status": "prospect", "min_cluster_gpus": 20, "max_short_share": 0.3},
+        ],
+        contract_ramp=[{"contract_id": "duty", "gpus": 100}, {"contract_id": "offer", "gpus": 20}],
+    )
+    matrix = compile_matrix(formulate(Instance(dataset)))
+    assert relieve(matrix, {"duty": ("a",), "offer": ("a",)}, Control()) == {"duty": ("a",), "offer": ()}
+
+
+def test_a_pair_that_does_not_hold_is_left_by_searches_under_way() -> None:
+    """The best sites without a ban use the pair; after it none does, in whatever search was warm."""
+    for seed in SOME:
+        instance, matrix = model(seed)
+        station = Station(instance, matrix)
+        pairs = [(c, sites[0]) for choice in station.sites(1.0) for c, sites in choice.sets.items() if sites]
+        station.ban(pairs[:1])
+        for after in station.sites(1.0, afresh=True) if pairs else ():
+            assert pairs[0][1] not in after.sets[pairs[0][0]]
+            return
+    pytest.fail("no dataset has sites to ban")
+
+
+def test_what_a_worker_says_does_not_hold_is_told_to_all() -> None:
+    """Each job that looks for sites comes after one that bans them."""
+    instance, matrix = model(SOME[0])
+    record = Record(instance, matrix, 0.0, Control())
+    with Pool(instance, matrix, 1, 0, Control()) as pool:
+        rounds = Rounds(record, pool, choices=[Choice({"c": ("s",)}, 0.0, matrix.lower, matrix.upper)])
+        assert [job.name for job in rounds._searches(0)] == ["better_sites", "complete"]
+        rounds._heard(Job("complete"), Answer(0, 1, "banned", [("c", "s")]))
+        told = rounds._searches(0)
+    assert [job.name for job in told] == ["ban", "better_sites", "complete"]
+    assert told[0].arguments == ([("c", "s")],)
 
 
 def test_a_plan_is_made_of_sites_that_the_whole_model_does_not_hold() -> None:

@@ -94,6 +94,7 @@ def test_scenarios_come_in_the_order_of_the_file() -> None:
     [
         ("mode", "repare", "/mode", "did you mean 'repair'"),
         ("gaps", 0.1, "/gaps", "did you mean 'gap'"),
+        ("names", "x", "/names", "unknown key; allowed: one of "),  # the name is there already, so it is not what is meant
         ("gap", -1, "/gap", "allowed: a number from 0 to 1"),
         ("time_limit", 0, "/time_limit", "above 0"),
         ("scenarios/list/0/odds", 0, "/scenarios/list/0/odds", "list 'late', odds: is too small (found '0')"),
