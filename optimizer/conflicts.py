@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csc_array, hstack
 
 from models.tables import Directive
+from models.targets import MEASURES, SCALE, Measure
 from optimizer.blocks.base import Index
 from optimizer.highs import Control, Program
 from optimizer.instance import Floats, Instance
@@ -15,6 +16,8 @@ from optimizer.matrix import Matrix
 
 HARD = ("directive_least", "directive_most", "short_limit", "capex_budget", "carbon_cap", "water", "customer_share")
 """The only rows that can make a valid dataset infeasible (model.md, 18)."""
+ASKED = ("target", "in_common")
+"""Rows of targets, which can make a model infeasible too."""
 GIVES_WAY = 1e-6
 """Scaled violation above which a rule is said to give way."""
 
@@ -41,7 +44,7 @@ def elastic(matrix: Matrix) -> tuple[Matrix, list[tuple[str, Index, int, float]]
     signs: list[float] = []
     needed: list[float] = []
     least, most = activity(matrix)
-    for name in HARD:
+    for name in (*HARD, *ASKED):
         rows, index = matrix.rows.get(name, (np.zeros(0, dtype=np.intp), []))
         for row, key in zip(rows.tolist(), index, strict=True):
             low, high = matrix.row_lower[row], matrix.row_upper[row]
@@ -97,5 +100,10 @@ def describe(inst: Instance, name: str, key: Index, amount: float) -> str:
         return f"water limit of site {key[0]} in {inst.calendar.label(key[1])} can't hold with the rest: {amount * 1e3:.6g} m3 too much"
     if name == "capex_budget":
         return f"capex budget up to {inst.calendar.label(key[0])} can't hold with the rest: {amount * 1e6:.6g} USD too much"
+    if name == "target":
+        measure = Measure(key[0])
+        return f"target {measure.value} can't hold with the rest: {amount * SCALE[measure]:.6g} {MEASURES[measure][1]} too much"
+    if name == "in_common":
+        return f"likeness to {key[0]} can't hold with the rest: it misses by {amount:.6g} %"
     u, t = key
     return f"customer share of {u} in {inst.calendar.label(t)} can't hold with the rest: {amount * 1e6:.6g} USD of revenue too much"

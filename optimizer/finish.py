@@ -10,6 +10,7 @@ import pandas as pd
 
 from models.dataset import Dataset
 from models.plan import DatasetRef, Plan, Seconds, Sizes, SolutionStatus, SolverInfo, StopReason, Summary, relative_gap, status_of
+from models.targets import NO_TARGETS, Targets
 from optimizer.audit import audit
 from optimizer.blocks.base import MILLION
 from optimizer.decisions import decisions_of
@@ -19,6 +20,7 @@ from optimizer.instance import Floats, Instance
 from optimizer.kpis import kpis
 from optimizer.matrix import Matrix, sizes
 from optimizer.record import Record
+from optimizer.tradeoffs.targets import missed
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Finish:
         gap: relative gap asked for.
         threads, seed: of the solver.
         control: deadline and stop of the search.
+        targets: that plans are asked to hold.
 
     Attributes:
         began: time on ``time.monotonic()``.
@@ -43,6 +46,7 @@ class Finish:
     began: float = field(default_factory=time.monotonic)
     seconds: dict[str, float] = field(default_factory=dict)
     matrix: Matrix | None = None
+    targets: Targets = NO_TARGETS
 
     def clock(self, name: str, since: float) -> None:
         """Count the time since then to a phase."""
@@ -65,7 +69,8 @@ class Finish:
         self.seconds["total"] = time.monotonic() - self.began
         summary = summary.model_copy(update={"audit": report.summary(), "seconds": Seconds(**self.seconds)})
         log = pd.DataFrame([vars(event) for event in record.events], columns=["seconds", "phase", "npv_usd", "bound_usd"])
-        return Plan(summary, tables, log), [violation.message for violation in report.violations]
+        faults = [violation.message for violation in report.violations]
+        return Plan(summary, tables, log), faults + missed(instance, self.targets, tables)
 
     def summary(self, dataset: Dataset, record: Record | None, extract: Extract | None, infeasible: bool = False) -> Summary:
         """What summary.json says of a search, with or without a plan."""

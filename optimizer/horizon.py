@@ -18,7 +18,7 @@ from optimizer.matrix import Ints, Matrix
 LEVELS = frozenset(
     {
         "open", "built", "in_service", "retrofit_mw", "sold", "sold_tier", "delivered", "short", "sign", "serve", "kept_fleet",
-        "revenue", "revenue_total",
+        "revenue", "revenue_total", "shared",
     }
 )  # fmt: skip
 """Families that hold during a period: one value for all merged periods."""

@@ -15,19 +15,19 @@ import numpy as np
 from models.dataset import Dataset
 from models.files import read_dataset
 from models.plan import Plan, Summary, relative_gap
+from models.targets import NO_TARGETS, Targets
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.conflicts import conflicts
 from optimizer.decisions import Decisions, decisions_from_plan, start_vector
 from optimizer.finish import Finish
-from optimizer.formulation import formulate
 from optimizer.highs import Control, SolverError
 from optimizer.instance import Floats, Instance
-from optimizer.matrix import compile_matrix
 from optimizer.mps import duals_path, write_duals, write_model
 from optimizer.record import Event, Record
 from optimizer.rounds import NothingFeasibleError
 from optimizer.search import search
 from optimizer.spreadsheet import greedy
+from optimizer.tradeoffs.targets import matrix_of
 
 CONFLICT_SECONDS = 60.0
 """Time for naming the rules that conflict."""
@@ -90,6 +90,7 @@ def plan(
     write_mps: Path | None = None,
     keep: Callable[[Plan], None] | None = None,
     without: frozenset[str] = frozenset(),
+    targets: Targets = NO_TARGETS,
 ) -> Plan:
     """The best plan of a dataset, with its proofs.
 
@@ -105,6 +106,7 @@ def plan(
         write_mps: file for the model; the duals of the bound go beside it, with ``.duals.csv``.
         keep: called with each better plan, audited, while the search goes on.
         without: ingredients of the search to leave out, of :data:`optimizer.search.INGREDIENTS`.
+        targets: that the plan must hold besides.
 
     Raises:
         DatasetError: the dataset has faults.
@@ -117,7 +119,7 @@ def plan(
         raise ValueError(f"gap must be at least 0 and time_limit above 0; found {gap} and {time_limit}")
     planning = Planning(
         gap, seed, threads or os.cpu_count() or 1, progress, keep, without,
-        Control(time.monotonic() + time_limit, stop or threading.Event()),
+        Control(time.monotonic() + time_limit, stop or threading.Event()), targets,
     )  # fmt: skip
     return planning.run(dataset if isinstance(dataset, Dataset) else Path(dataset), start, write_mps)
 
@@ -127,11 +129,12 @@ class Planning:
 
     def __init__(
         self, gap: float, seed: int, threads: int, progress: Callable[[Progress], None] | None, keep: Callable[[Plan], None] | None,
-        without: frozenset[str], control: Control,
+        without: frozenset[str], control: Control, targets: Targets = NO_TARGETS,
     ) -> None:  # fmt: skip
         self.gap, self.seed, self.threads, self.control = gap, seed, threads, control
         self.progress, self.keep, self.without = progress, keep, without
-        self.finish = Finish(gap, threads, seed, control)
+        self.targets = targets
+        self.finish = Finish(gap, threads, seed, control, targets=targets)
         self.record: Record | None = None
         self.instance: Instance | None = None
 
@@ -143,7 +146,7 @@ class Planning:
         since = time.monotonic()
         instance = self.instance = Instance(dataset)
         try:
-            matrix = self.finish.matrix = compile_matrix(formulate(instance))
+            matrix = self.finish.matrix = matrix_of(instance, self.targets)
         except DirectiveConflictError as conflict:
             raise InfeasibleError([str(conflict)], self.finish.summary(dataset, self.record, None, infeasible=True)) from None
         self.finish.clock("build", since)

@@ -13,15 +13,14 @@ import numpy as np
 
 from models.dataset import Dataset
 from models.plan import SMALLEST_GAP, Plan, relative_gap
+from models.targets import NO_TARGETS, Targets
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.conflicts import conflicts
 from optimizer.decisions import Decisions, decisions_from_plan, start_vector
 from optimizer.exact import DECIDED, columns_of, held
 from optimizer.finish import Finish
-from optimizer.formulation import formulate
 from optimizer.highs import Control, Outcome, SolverError, schedule
 from optimizer.instance import Floats, Instance
-from optimizer.matrix import compile_matrix
 from optimizer.nearby import Nearby
 from optimizer.planner import CONFLICT_SECONDS, InfeasibleError, NoPlanError, Progress
 from optimizer.record import Event, Record
@@ -30,6 +29,7 @@ from optimizer.rounds import NothingFeasibleError, Rounds
 from optimizer.search import SMALL, search
 from optimizer.spreadsheet import greedy
 from optimizer.station import Choice
+from optimizer.tradeoffs.targets import matrix_of
 from optimizer.warm import carried_duals
 from optimizer.workers import Pool
 
@@ -55,14 +55,16 @@ class Repair:
         progress: called as the search goes on.
         began: time on ``time.monotonic()``.
         keep: called with each better plan, audited, while the search goes on.
+        targets: that the plan must hold besides.
     """
 
     def __init__(
         self, planner: Planner, dataset: Dataset, gap: float, control: Control, progress: Callable[[Progress], None] | None, began: float,
-        keep: Callable[[Plan], None] | None,
+        keep: Callable[[Plan], None] | None, targets: Targets = NO_TARGETS,
     ) -> None:  # fmt: skip
+        self.targets = targets
         self.planner, self.dataset, self.control, self.progress, self.keep = planner, dataset, control, progress, keep
-        self.finish = Finish(gap, planner.threads, planner.seed, control, began)
+        self.finish = Finish(gap, planner.threads, planner.seed, control, began, targets=targets)
 
     def run(self, baseline: Plan) -> Plan:
         """Repair.
@@ -73,7 +75,7 @@ class Repair:
         planner, since = self.planner, time.monotonic()
         instance = Instance(self.dataset)
         try:
-            matrix = self.finish.matrix = compile_matrix(formulate(instance))
+            matrix = self.finish.matrix = matrix_of(instance, self.targets)
         except DirectiveConflictError as conflict:
             raise InfeasibleError([str(conflict)], self.finish.summary(self.dataset, None, None, infeasible=True)) from None
         self.finish.clock("build", since)

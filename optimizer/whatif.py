@@ -13,6 +13,7 @@ from models.changes import Change, apply
 from models.dataset import Dataset
 from models.faults import Fault
 from models.plan import Plan
+from models.targets import NO_TARGETS, Targets
 from optimizer.audit import audit
 from optimizer.audit.report import Violation
 from optimizer.decisions import decisions_from_plan, start_vector
@@ -150,7 +151,7 @@ class Planner:
     def change(
         self, changes: Sequence[Change], mode: Mode | str = Mode.REPAIR, *, gap: float = 0.01, time_limit: float = 60.0,
         progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None,
-        start: Plan | None = None, keep: Callable[[Plan], None] | None = None,
+        start: Plan | None = None, keep: Callable[[Plan], None] | None = None, targets: Targets = NO_TARGETS,
     ) -> Answer:  # fmt: skip
         """What changes do to the plan; the planner itself stays as it is.
 
@@ -164,6 +165,7 @@ class Planner:
             stop: set it to end the search with the best plan.
             start: a plan of the changed dataset to go on from when planning anew, such as one that was kept before.
             keep: called with each better plan, audited, while the search goes on.
+            targets: that the new plan must hold besides; the old one need not, and its evaluation leaves them out.
 
         Raises:
             ChangeError: a change can't be carried out.
@@ -184,7 +186,7 @@ class Planner:
         seconds["evaluate"] = time.monotonic() - began - seconds["changes"]
         made: Plan | None = None
         if mode is Mode.REPAIR:
-            made = Repair(self, applied.dataset, gap, control, progress, began, keep).run(baseline)
+            made = Repair(self, applied.dataset, gap, control, progress, began, keep, targets).run(baseline)
         elif mode is Mode.REOPTIMIZE:
             left = max(0.1, control.remaining)
             made = plan(
@@ -197,6 +199,7 @@ class Planner:
                 progress=progress,
                 stop=stop,
                 keep=keep,
+                targets=targets,
             )
         seconds["total"] = time.monotonic() - began
         return Answer(

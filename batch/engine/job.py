@@ -73,6 +73,7 @@ class Job:
         others: of evaluate, more plans of the same base to score under the changes.
         start: a plan that an earlier attempt had kept, to go on from.
         mode: plan, repair, reoptimize, evaluate or explain.
+        most: of plan, repair and reoptimize, what each measure of :class:`models.targets.Measure` is held to, in its unit.
         ask: of explain, the question as plain values (:func:`optimizer.explain.question.read_question`).
         gap: relative gap at which the search ends.
         time_limit: seconds, from when a worker starts on it.
@@ -90,6 +91,7 @@ class Job:
     others: Sequence[bytes] = ()
     start: bytes | None = None
     mode: str = EngineMode.REPAIR.value
+    most: dict[str, float] = field(default_factory=dict)
     ask: dict[str, Any] | None = None
     gap: float = 0.01
     time_limit: float = 60.0

@@ -18,6 +18,7 @@ from models.faults import DatasetError, Fault, InputError
 from models.files import dataset_from_bytes
 from models.plan import Plan, StopReason, Summary
 from models.plan_files import plan_from_bytes, plan_to_bytes
+from models.targets import Targets, read_most
 from optimizer import InfeasibleError, NoPlanError, Progress, SolverError, plan
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.explain.placement import PlacementError
@@ -79,8 +80,9 @@ def _solved(job: Job, control: Control, progress: Callable[[Progress], None], ke
         return _stopped(job)
     changes = read_changes(job.changes)
     start = None if job.start is None else plan_from_bytes(job.start)
+    targets = Targets(read_most(job.most))
     if job.mode == EngineMode.PLAN:
-        return _planned(job, changes, start, control, progress, keep)
+        return _planned(job, changes, start, control, progress, keep, targets)
     if job.baseline is None:
         raise InputError([Fault("baseline", "is missing", allowed="a plan to start from", code="missing_value", pointer="/baseline")])
     if job.mode == EngineMode.EVALUATE:
@@ -96,7 +98,7 @@ def _solved(job: Job, control: Control, progress: Callable[[Progress], None], ke
             kept.warmed(planner, control, job.time_limit)
     answer = planner.change(
         changes, Mode(job.mode), gap=job.gap, time_limit=max(LEAST, control.deadline - time.monotonic()),
-        progress=progress, stop=control.stop, start=start, keep=keep,
+        progress=progress, stop=control.stop, start=start, keep=keep, targets=targets,
     )  # fmt: skip
     return {**_answered(answer), "warm": warm}
 
@@ -108,13 +110,14 @@ def _planned(
     control: Control,
     progress: Callable[[Progress], None],
     keep: Callable[[Plan], None],
+    targets: Targets,
 ) -> Outcome:
     """A plan from nothing, or from one that was kept."""
     baseline = None if job.baseline is None else plan_from_bytes(job.baseline)
     applied = apply(dataset_from_bytes(job.dataset), changes, baseline)
     made = plan(
         applied.dataset, gap=job.gap, time_limit=max(LEAST, control.deadline - time.monotonic()), threads=job.threads, seed=job.seed,
-        start=start or baseline, progress=progress, stop=control.stop, keep=keep,
+        start=start or baseline, progress=progress, stop=control.stop, keep=keep, targets=targets,
     )  # fmt: skip
     known: Outcome = {"sentences": list(applied.sentences), "warnings": _told(applied.warnings), "dataset_sha256": applied.dataset.sha256}
     return {**known, **_with_plan(made), "seconds": made.summary.seconds.model_dump(), "warm": False}

@@ -12,9 +12,10 @@ import altair as alt
 import pandas as pd
 
 from batch.baseline import Baseline
-from batch.report.draw import BLUE, FIT, GREEN, GREY, INK, ORANGE, WIDTH, Picture, typed, unit
+from batch.report.draw import BLUE, FIT, GREEN, GREY, INK, ORANGE, WIDTH, Picture, typed
 from batch.report.site_map import limit_name
 from batch.report.tables import ACTIONS, Col, key, note, number, table
+from batch.units import unit
 from optimizer.explain.difference import Delta
 from optimizer.explain.moves import Spot
 from optimizer.kpis import KPIS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import altair as alt
 
-from batch.report.draw import RED, Picture, period_axis, small_axis, small_multiples, small_width, typed, unit
+from batch.report.draw import RED, Picture, period_axis, small_axis, small_multiples, small_width, typed
+from batch.units import unit
 from models import tables as tb
 from models.dataset import Dataset
 from models.plan import Plan

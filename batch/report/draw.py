@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import altair as alt
@@ -18,19 +17,11 @@ BLUE, ORANGE, GREY, GREEN, RED = "#2b6cb0", "#dd8a2e", "#a0aec0", "#3a8f5c", "#c
 INK = "#2d3748"
 FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 """Makes a single chart as wide as ``WIDTH``, axes included."""
-SIZES = ((1e9, "billion"), (1e6, "million"), (1e3, "thousand"))
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with plain text columns, which Altair can type."""
     return frame.astype({name: object for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])})
-
-
-def unit(values: Iterable[float], name: str) -> tuple[float, str]:
-    """Divisor and name of the unit that suits the largest value: ``(1e9, "billion USD")``."""
-    most = max((abs(value) for value in values), default=0.0)
-    size, word = next(((size, word) for size, word in SIZES if most >= size), (1.0, ""))
-    return size, f"{word} {name}".strip()
 
 
 def year_ticks(labels: list[str]) -> list[str]:

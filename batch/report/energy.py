@@ -5,7 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from batch.report.draw import BLUE, WIDTH, Picture, period_axis, quantity_axis, typed, unit
+from batch.report.draw import BLUE, WIDTH, Picture, period_axis, quantity_axis, typed
+from batch.units import unit
 from models.dataset import Dataset
 from models.plan import Plan
 

@@ -7,7 +7,8 @@ from typing import Final
 
 import altair as alt
 
-from batch.report.draw import WIDTH, Picture, period_axis, quantity_axis, typed, unit
+from batch.report.draw import WIDTH, Picture, period_axis, quantity_axis, typed
+from batch.units import unit
 from models import tables as tb
 from models.dataset import Dataset
 from models.plan import Plan

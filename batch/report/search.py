@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import altair as alt
 
-from batch.report.draw import BLUE, FIT, RED, WIDTH, Picture, quantity_axis, typed, unit
+from batch.report.draw import BLUE, FIT, RED, WIDTH, Picture, quantity_axis, typed
+from batch.units import unit
 from models.plan import Plan
 
 NAMES = {"bound_usd": "bound", "npv_usd": "NPV of the best plan known"}

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from batch.report.draw import unit
 from batch.report.site_map import limit_name
+from batch.units import unit
 from models import tables as tb
 from models.binding import BINDING_NAMES
 from models.dataset import Dataset

@@ -8,9 +8,10 @@ from typing import Any, Final
 import altair as alt
 import pandas as pd
 
-from batch.report.draw import BLUE, FIT, GREY, INK, WIDTH, Picture, typed, unit
+from batch.report.draw import BLUE, FIT, GREY, INK, WIDTH, Picture, typed
 from batch.report.site_map import limit_name
 from batch.report.tables import Col, key, note, number, table
+from batch.units import unit
 from optimizer.explain.prices import Confirmation, Prices
 
 MOST = 20

@@ -61,9 +61,10 @@ class Asked:
 
         Raises:
             UncertaintyError: the file of an uncertainty has faults.
+            StudyError: the base plan has nothing of what a frontier is to cut.
         """
         limit = study.time_limit if time_limit is None else time_limit
-        scenarios = tuple(scenarios_of(study, dataset, folder))
+        scenarios = tuple(scenarios_of(study, dataset, folder, plan))
         return cls(study.name, dataset, plan, scenarios, study.mode.value, study.gap, limit, study.seed, study.regret)
 
     @property
@@ -91,11 +92,15 @@ class Asked:
         return Job(
             run_id=f"run-{run}", attempt=1, dataset=self.dataset_bytes, changes=[dict(c) for c in self.scenarios[run].changes],
             baseline=self.plan_bytes, mode=self.mode, gap=self.gap, time_limit=self.time_limit, warming=WARMING, seed=self.seed, threads=threads,
+            most=dict(self.scenarios[run].most),
         )  # fmt: skip
 
     def fingerprint(self) -> dict[str, Any]:
         """What decides the results of runs: two studies with the same one can share a folder."""
-        asked = [[s.name, [dict(c) for c in s.changes], s.odds, s.origin.value, dict(s.levels), dict(s.values)] for s in self.scenarios]
+        asked = [
+            [s.name, [dict(c) for c in s.changes], s.odds, s.origin.value, dict(s.levels), dict(s.values), dict(s.most)]
+            for s in self.scenarios
+        ]
         return {
             "dataset": self.dataset.sha256, "plan": hashlib.sha256(self.plan_bytes).hexdigest(), "mode": self.mode, "gap": self.gap,
             "time_limit": self.time_limit, "seed": self.seed, "runs": len(asked), "scenarios": _hash(asked),

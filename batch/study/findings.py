@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import pandas as pd
 
 from batch.commands.outcome import json_text
+from batch.decided import decisions_of
 from batch.study.asked import Asked
-from batch.study.decided import decisions_of
 from batch.study.folder import Folder
 from batch.study.frames import decisions_frame, parquet, planned, runs_frame
+from batch.study.frontier import Front, Point, fronts
 from batch.study.orders import Order, orders
 from batch.study.regret_table import RegretTable, regret_table
 from batch.study.results import PLANNED, RunStatus
@@ -39,6 +41,7 @@ class Findings:
         robust: every decision.
         orders: racks by generation and period.
         regrets: None where plans were not tried under other scenarios.
+        fronts: what NPV is traded against, by measure.
     """
 
     asked: Asked
@@ -50,6 +53,7 @@ class Findings:
     robust: list[Robust]
     orders: list[Order]
     regrets: RegretTable | None
+    fronts: list[Front]
 
     @property
     def statuses(self) -> dict[str, int]:
@@ -79,6 +83,7 @@ class Findings:
             "decisions": [_decision(row) for row in self.robust],
             "orders": [{"gen_id": o.gen_id, "period": o.period, "base": o.base, "racks": _spread(o.over_runs)} for o in self.orders],
             "regrets": None if self.regrets is None else self.regrets.plan_rows().to_dict("records"),
+            "frontiers": [{"measure": f.measure.value, "unit": f.unit, "points": [_point(point) for point in f.points]} for f in self.fronts],
         }  # fmt: skip
 
 
@@ -88,6 +93,10 @@ def _spread(found: Spread) -> dict[str, Any]:
         "runs": found.runs, "mean": found.mean, "deviation": found.deviation, "lowest": found.lowest, **quantiles, "highest": found.highest,
         "cvar_95": found.cvar,
     }  # fmt: skip
+
+
+def _point(point: Point) -> dict[str, Any]:
+    return {key: value if not isinstance(value, float) or math.isfinite(value) else None for key, value in asdict(point).items()}
 
 
 def _decision(row: Robust) -> dict[str, Any]:
@@ -116,7 +125,7 @@ def findings_of(asked: Asked, entries: Mapping[int, dict[str, Any]], regrets: Re
     return Findings(
         asked, runs, decisions_frame(asked, entries, decisions_of(asked.plan)),
         {name: figures for name, figures in spreads.items() if figures is not None}, found, tornado(found), robust(asked, entries),
-        orders(asked, entries), regrets,
+        orders(asked, entries), regrets, fronts(asked, entries),
     )  # fmt: skip
 
 

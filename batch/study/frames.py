@@ -67,8 +67,8 @@ def decisions_frame(asked: Asked, entries: Mapping[int, Entry], base: list[Any])
 
 
 def planned(frame: pd.DataFrame) -> pd.DataFrame:
-    """Runs that count for what the study says: those of scenarios, without the base, whose NPV can be had."""
-    return frame[frame["status"].isin(list(PLANNED)) & (frame["origin"] != Origin.BASE)]
+    """Runs that count for what may come: those of scenarios, without the base and frontiers, whose NPV can be had."""
+    return frame[frame["status"].isin(list(PLANNED)) & frame["origin"].isin([o.value for o in Origin if o.counts])]
 
 
 def parquet(frame: pd.DataFrame) -> bytes:

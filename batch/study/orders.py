@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from batch.decided import INSTALL, decisions_of
 from batch.study.asked import Asked
-from batch.study.decided import INSTALL, decisions_of
 from batch.study.journal import Entry
 from batch.study.results import PLANNED
 from batch.study.spread import Spread, spread
 from models import tables as tb
-from models.study import Origin
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def orders(asked: Asked, entries: Mapping[int, Entry]) -> list[Order]:
     """In order of time, then of generations."""
     counted = [
         run for run in sorted(entries)
-        if entries[run]["row"]["status"] in PLANNED and asked.scenarios[run].origin is not Origin.BASE and entries[run]["decisions"]
+        if entries[run]["row"]["status"] in PLANNED and asked.scenarios[run].origin.counts and entries[run]["decisions"]
     ]  # fmt: skip
     if not counted:
         return []

@@ -8,14 +8,16 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from batch.report.draw import BLUE, FIT, GREEN, GREY, INK, ORANGE, RED, WIDTH, Picture, period_axis, quantity_axis, small_width, typed, unit
+from batch.report.draw import BLUE, FIT, GREEN, GREY, INK, ORANGE, RED, WIDTH, Picture, period_axis, quantity_axis, small_width, typed
 from batch.study.findings import Findings
 from batch.study.frames import planned
+from batch.study.frontier import Front
 from batch.study.orders import Order
 from batch.study.regret_table import RegretTable
 from batch.study.robust import Robust
 from batch.study.spread import Spread
 from batch.study.tornado import Bar
+from batch.units import unit
 
 BAR = 22
 """Height of a bar, pixels."""
@@ -233,3 +235,29 @@ def orders_chart(orders: list[Order], labels: list[str]) -> Picture:
         plan = base.mark_tick(color=ORANGE, thickness=2.5, size=max(3.0, 0.8 * width / len(labels))).encode(y="base:Q")
         charts.append(alt.layer(some, sure, plan).properties(width=width, height=90, title=gen))
     return alt.concat(*charts, columns=columns, spacing=26)
+
+
+def front_chart(front: Front) -> Picture:
+    """NPV of the best plan known and the proven bound against the limit; None with fewer than two points."""
+    points = [point for point in front.points if not math.isnan(point.npv_usd)]
+    if len(points) < 2:
+        return None
+    size, usd = unit([point.npv_usd for point in points], "USD")
+    scale, name = unit([point.most for point in points], front.unit)
+    rows = [(p.most / scale, p.npv_usd / size, kind, p.share) for p in points for kind in ("best plan known",)]
+    rows += [(p.most / scale, p.bound_usd / size, "proven bound", p.share) for p in points if math.isfinite(p.bound_usd)]
+    frame = pd.DataFrame(rows, columns=["limit", "npv", "kind", "share"])
+    base = alt.Chart(typed(frame)).encode(
+        x=alt.X("limit:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=f"at most, {name}", format=",~r")),
+        y=alt.Y("npv:Q", scale=alt.Scale(zero=False), axis=quantity_axis(f"NPV, {usd}", format=",~r")),
+        color=alt.Color(
+            "kind:N", scale=alt.Scale(domain=["best plan known", "proven bound"], range=[ORANGE, GREY]), legend=alt.Legend(title=None, orient="top")
+        ),
+        tooltip=[
+            alt.Tooltip("kind:N"), alt.Tooltip("limit:Q", format=",.5~r", title=name), alt.Tooltip("share:Q", format=".4~r", title="of the base plan's"),
+            alt.Tooltip("npv:Q", format=",.5~r", title=usd),
+        ],
+    )  # fmt: skip
+    return alt.layer(base.mark_line(strokeWidth=2), base.mark_point(size=50, filled=True, opacity=1)).properties(
+        width=WIDTH, height=240, autosize=FIT
+    )

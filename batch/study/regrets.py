@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from batch.decided import decisions_of
 from batch.engine import Job, Outcome
 from batch.study.asked import Asked
-from batch.study.decided import decisions_of
 from batch.study.folder import Folder
 from batch.study.journal import Entry
 from batch.study.results import PLANNED

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from batch.decided import INSTALL
 from batch.report.page import Part, Section, cards_html, money, page_html
 from batch.report.tables import Col, key, note, number, table
 from batch.study import pictures
-from batch.study.decided import INSTALL
 from batch.study.findings import Findings
 from batch.study.frames import axis_column
+from batch.study.frontier import Front
 from batch.study.results import PLANNED, RunStatus
 from batch.study.robust import ROBUST, Robust
 from batch.study.words import figure
+from batch.units import unit
 from models.study import Origin
+from models.targets import MEASURES
 
 MOST_RUNS = 500
 """Most rows of the table of runs; study.parquet has all."""
@@ -24,6 +27,10 @@ MOST_AXES = 8
 """Most axes that the table of runs has columns for."""
 MOST_RACKS = 60
 """Most rows of the table of racks; robust.parquet has all."""
+FRONTIER = (
+    "The base plan's total is cut step by step and NPV maximised within it; nothing else changes. Orange: NPV of the best plan known. "
+    "Grey: what no plan can exceed, which is proven. A limit costs at least what is proven and at most what the plan known costs."
+)
 ACTIONS = {
     "sign": "sign the contract", "open": "open the site", "build": "energize the block", "retrofit": "convert to liquid",
     INSTALL: "install racks",
@@ -63,7 +70,8 @@ def sections(found: Findings) -> list[Section]:
         "tornado", "What moves NPV most", "Each axis by itself: mean NPV of the runs at each of its levels, less the mean of all its runs. A scenario by name: its NPV less the base plan's.",
         [Part("", pictures.tornado_chart(found.tornado)), Part("Every level", html=effects_table(found))],
     )  # fmt: skip
-    found_sections = [robust, spread, moved]
+    uncertain = any(scenario.origin.counts for scenario in found.asked.scenarios)
+    found_sections = [robust, spread, moved] if uncertain else []
     if found.regrets is not None:
         found_sections.append(
             Section(
@@ -72,6 +80,9 @@ def sections(found: Findings) -> list[Section]:
                 [Part("", pictures.regret_chart(found.regrets)), Part("Plans, those that hold most often first", html=regrets_table(found))],
             )
         )  # fmt: skip
+    if found.fronts:
+        parts = [Part(heading(front), pictures.front_chart(front), front_table(front)) for front in found.fronts]
+        found_sections.append(Section("frontier", "What less of it costs", FRONTIER, parts))
     return [*found_sections, Section("runs", "Runs", "", [Part("", html=runs_table(found))])]
 
 
@@ -153,6 +164,27 @@ def racks_table(rows: Sequence[Robust]) -> str:
     }  # fmt: skip
     shown = table(pd.DataFrame(data, columns=list(columns)), columns)
     return shown + (note(f"The first {MOST_RACKS} of {len(rows)}; robust.parquet has all.") if len(rows) > MOST_RACKS else "")
+
+
+def heading(front: Front) -> str:
+    """What the frontier cuts."""
+    return f"{MEASURES[front.measure][0].capitalize()}, {front.unit}"
+
+
+def front_table(front: Front) -> str:
+    """Points of a frontier, the base plan first."""
+    size, name = unit([point.most for point in front.points], front.unit)
+    columns = {
+        "share": number("limit, of the base plan's", lambda value: f"{value:.4g}"), "most": number(f"limit, {name}", figure),
+        "amount": number(f"of the plan, {name}", _figure), "npv": number("NPV, million USD", _figure),
+        "cost": number("costs, million USD", _figure), "proven": number("at least, proven", _figure),
+        "unit": number(f"per {front.unit.removesuffix('s')} less than before, USD", _figure), "status": Col("status"),
+    }  # fmt: skip
+    rows = [
+        (p.share, p.most / size, p.amount / size, p.npv_usd / 1e6, p.cost_usd / 1e6, p.proven_usd / 1e6, p.usd_per_unit, p.status.replace("_", " ") or "base plan")
+        for p in front.points
+    ]  # fmt: skip
+    return table(pd.DataFrame(rows, columns=list(columns)), columns)
 
 
 def _count(value: float) -> str:

@@ -6,14 +6,15 @@ import math
 from enum import StrEnum
 from typing import Any
 
+from batch.decided import decisions_of
 from batch.engine import Failure, Outcome
 from batch.study.asked import Asked
-from batch.study.decided import decisions_of
 from batch.study.journal import Entry
 from models import tables as tb
 from models.plan import NPV_TERMS, Plan
 from models.plan_files import plan_from_bytes
 from models.plan_views import contract_lateness
+from models.targets import Measure, measured
 
 
 class RunStatus(StrEnum):
@@ -38,7 +39,7 @@ PROVEN = frozenset({RunStatus.OPTIMAL, RunStatus.WITHIN_GAP})
 RUN_COLUMNS: dict[str, str] = {
     "run": "number of the run, from 0",
     "scenario": "name of the scenario",
-    "origin": "base, list, grid, sample or uncertainty",
+    "origin": "base, list, grid, sample, uncertainty or frontier",
     "odds": "weight in averages",
     "status": "optimal, within_gap, feasible, holds (scored, no limit broken), broken, infeasible, no_plan, invalid or failed",
     "stop_reason": "why the search ended",
@@ -56,6 +57,7 @@ RUN_COLUMNS: dict[str, str] = {
     "gpus_installed": "GPUs installed",
     "capex_usd": "GPUs, blocks, openings and retrofits, undiscounted USD",
     "energy_mwh": "energy, MWh",
+    "tco2": "emissions, tonnes CO2",
     "seconds": "wall-clock seconds of the answer",
     "warm": "whether the worker knew the base plan's model",
     "attempts": "attempts, 1 if nothing went wrong",
@@ -109,7 +111,7 @@ def _figures(asked: Asked, plan: Plan) -> dict[str, Any]:
     late = contract_lateness(plan, asked.dataset)
     late = late[late["status"] != "declined"]
     sizes = {row.gen_id: row.gpus_per_rack for row in asked.dataset.rows(tb.Generation)}
-    capital = plan.cash[["gpu_capital", "block_capex", "activation", "retrofits"]].to_numpy(float).sum()
+    totals = measured(plan.tables)
     installed = plan.racks["installed"]
     return {
         "short_gpu_periods": float(late["short_gpu_periods"].sum()),
@@ -117,6 +119,7 @@ def _figures(asked: Asked, plan: Plan) -> dict[str, Any]:
         "damages_usd": float(late["damages_usd"].sum()),
         "racks_installed": int(installed.sum()),
         "gpus_installed": float(sum(int(n) * sizes[gen] for gen, n in zip(plan.racks["gen_id"], installed, strict=True))),
-        "capex_usd": 0.0 - float(capital),
+        "capex_usd": totals[Measure.CAPITAL],
         "energy_mwh": float(plan.sites["energy_mwh"].sum()),
+        "tco2": totals[Measure.CARBON],
     }

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.decided import INSTALL, NOT, Decided, Due, LeadTimes, Question, answers, decisions_of
 from batch.study.asked import Asked
-from batch.study.decided import INSTALL, NOT, Decided, Due, LeadTimes, Question, answers, decisions_of
 from batch.study.journal import Entry
 from batch.study.results import PLANNED
-from models.study import Origin, Scenario
+from models.study import Scenario
 
 ROBUST = 0.95
 """Share of the odds from which on a decision is called robust."""
@@ -85,7 +85,7 @@ def robust(asked: Asked, entries: Mapping[int, Entry]) -> list[Robust]:
     plans = [
         _Counted(run, asked.scenarios[run].odds, [Decided(*decision) for decision in entries[run]["decisions"]])
         for run in sorted(entries)
-        if entries[run]["row"]["status"] in PLANNED and asked.scenarios[run].origin is not Origin.BASE and entries[run]["decisions"]
+        if entries[run]["row"]["status"] in PLANNED and asked.scenarios[run].origin.counts and entries[run]["decisions"]
     ]
     if not plans:
         return []

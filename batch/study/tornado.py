@@ -60,6 +60,8 @@ def effects(asked: Asked, runs: pd.DataFrame) -> list[Effect]:
     """Every level of every axis, in the study's order."""
     found = []
     for axis in asked.axes:
+        if all(not scenario.origin.counts for scenario in asked.scenarios if axis in scenario.levels):
+            continue
         column = axis_column(axis)
         own = runs[runs[column].notna()]
         levels = own[column].astype(object)

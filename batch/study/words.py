@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from batch.study.decided import INSTALL
+import math
+
+from batch.decided import INSTALL
 from batch.study.findings import Findings
 from batch.study.robust import ROBUST, Robust
 from batch.study.spread import Spread
+from batch.units import unit
 
 MOST = 12
 """Decisions, axes and plans that are told."""
@@ -24,6 +27,7 @@ def text_of(found: Findings) -> str:
     lines += _spreads(found)
     lines += _moved(found)
     lines += _regrets(found)
+    lines += _fronts(found)
     statuses = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in found.statuses.items())
     return "\n".join([*lines, f"Runs: {statuses}"])
 
@@ -91,6 +95,22 @@ def _moved(found: Findings) -> list[str]:
         )
         lines.append(f"  {bar.axis:<28} {figure(bar.span_usd / 1e6):>10}   {both}")
     return [*lines, *_more(len(found.tornado)), ""]
+
+
+def _fronts(found: Findings) -> list[str]:
+    lines = []
+    for front in found.fronts:
+        size, name = unit([point.most for point in front.points], front.unit)
+        lines.append(f"{front.measure.value}, {name}: limit, of the base plan's, NPV and its cost, M USD (proven at least)")
+        for p in front.points:
+            known = (
+                f"{figure(p.npv_usd / 1e6):>12} {figure(p.cost_usd / 1e6):>12} ({figure(p.proven_usd / 1e6)})"
+                if not math.isnan(p.npv_usd)
+                else f"{'no plan':>12}"
+            )
+            lines.append(f"  {figure(p.most / size):>12} {p.share:>8.4g} {known}")
+        lines.append("")
+    return lines
 
 
 def _regrets(found: Findings) -> list[str]:

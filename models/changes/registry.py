@@ -167,6 +167,12 @@ def _extra(info: FieldInfo) -> dict[str, Any]:
     return dict(info.json_schema_extra) if isinstance(info.json_schema_extra, dict) else {}
 
 
+def _of_items(info: FieldInfo) -> list[Any]:
+    """What is asked of each number of a list."""
+    items = get_args(info.annotation) if get_origin(info.annotation) is tuple else ()
+    return FieldInfo.from_annotation(items[0]).metadata if items else []
+
+
 def allowed_words(info: FieldInfo | None) -> str:
     """What may stand in a field, in words."""
     if info is None:
@@ -177,10 +183,10 @@ def allowed_words(info: FieldInfo | None) -> str:
     words = {
         "select": f"a value of {form.get('source')}", "multiselect": f"a list of values of {form.get('source')}", "period": "a period",
         "integer": "a whole number", "number": "a number", "factor": "a number", "percent": "a number", "checkbox": "true or false",
-        "new_id": "an id of lower case letters, digits, _ and -", "rows": "a list of objects", "text": "text",
+        "new_id": "an id of lower case letters, digits, _ and -", "rows": "a list of objects", "numbers": "a list of numbers", "text": "text",
     }  # fmt: skip
     text = words.get(form.get("widget", "text"), "text")
-    bounds = {k: getattr(m, k) for m in info.metadata for k in ("ge", "gt", "le") if getattr(m, k, None) is not None}
+    bounds = {k: getattr(m, k) for m in [*info.metadata, *_of_items(info)] for k in ("ge", "gt", "le") if getattr(m, k, None) is not None}
     if "gt" in bounds:
         text += f" above {bounds['gt']:g}"
     elif "ge" in bounds:

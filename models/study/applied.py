@@ -21,13 +21,13 @@ TOLD = 50
 def first_tried(scenarios: Sequence[Scenario], most: int = TRIED) -> list[Scenario]:
     """The scenarios to try: first those with a level that none before has, then the others in their order.
 
-    Futures of an uncertainty are left out: its reader has tried each of their changes.
+    Futures of an uncertainty are left out, as its reader has tried each of their changes, and points of a frontier, which change nothing.
     """
     seen: set[tuple[str, str]] = set()
     first: list[Scenario] = []
     rest: list[Scenario] = []
     for scenario in scenarios:
-        if scenario.origin is Origin.UNCERTAINTY:
+        if scenario.origin in (Origin.UNCERTAINTY, Origin.FRONTIER):
             continue
         new = {item for item in scenario.levels.items() if item[0] not in scenario.values} - seen
         (first if new or not scenario.levels else rest).append(scenario)

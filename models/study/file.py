@@ -5,15 +5,21 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Strict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator
 
 from models.changes.fields import Flag, Real, Whole, amount, count, field, flag, portion, signed
 from models.columns import Text
+from models.targets import Measure
 
 MOST_RUNS = 100_000
 """Most runs of a study."""
+SHARES = (0.95, 0.9, 0.8, 0.7, 0.5)
+"""Points of a frontier."""
 BASE = "base"
 """Name of the run without changes."""
+
+
+Share = Annotated[Real, Field(ge=0, le=1)]
 
 
 class StudyMode(StrEnum):
@@ -101,6 +107,15 @@ class Futures(StudyRecord):
     seed: Whole = count("seed of the draw", "", default=0, most=2**31 - 1)
 
 
+class Frontier(StudyRecord):
+    """What less of something costs: the base plan's total of a measure, cut to shares of it; nothing else changes."""
+
+    measure: Measure = field("carbon, capital or late", form={"widget": "choice"})
+    shares: tuple[Share, ...] = field(
+        "most of the measure, as shares of the base plan's", unit="share", default=SHARES, form={"widget": "numbers"}, min_length=1
+    )
+
+
 class Scenarios(StudyRecord):
     """Where scenarios come from; several sources follow one another."""
 
@@ -108,6 +123,7 @@ class Scenarios(StudyRecord):
     grid: Grid | None = field("combinations of levels", default=None, none_means="none")
     sample: Sample | None = field("a sample", default=None, none_means="none")
     uncertainty: Futures | None = field("futures drawn by their odds", default=None, none_means="none")
+    frontier: tuple[Frontier, ...] = field("what NPV is traded against", default=(), none_means="none", form={"widget": "rows"})
 
 
 class Regret(StudyRecord):
@@ -143,4 +159,5 @@ class Study(StudyRecord):
             grid *= len(axis.levels)
         sample = self.scenarios.sample.runs if self.scenarios.sample is not None else 0
         futures = self.scenarios.uncertainty.runs if self.scenarios.uncertainty is not None else 0
-        return int(self.baseline) + len(self.scenarios.list) + grid + sample + futures
+        points = sum(len(frontier.shares) for frontier in self.scenarios.frontier)
+        return int(self.baseline) + len(self.scenarios.list) + grid + sample + futures + points

@@ -13,7 +13,7 @@ from models.changes import ChangeError, read_changes
 from models.faults import Fault, closest
 from models.files.yaml_file import load_yaml
 from models.study.faults import StudyError, fault, faults_of, pointer_of
-from models.study.file import BASE, MOST_RUNS, Sample, SampleAxis, Study
+from models.study.file import BASE, MOST_RUNS, Sample, SampleAxis, Study, StudyMode
 from models.study.scenarios import SIGN, filled, placeholders
 
 Path_ = tuple[object, ...]
@@ -117,8 +117,9 @@ class _Checks:
     def faults(self) -> Iterator[Fault]:
         """Every fault."""
         listed, grid, sample = self.study.scenarios.list, self.study.scenarios.grid, self.study.scenarios.sample
-        if not listed and grid is None and sample is None and self.study.scenarios.uncertainty is None:
-            allowed = "one or several of list, grid, sample, uncertainty"
+        frontiers = self.study.scenarios.frontier
+        if not listed and grid is None and sample is None and self.study.scenarios.uncertainty is None and not frontiers:
+            allowed = "one or several of list, grid, sample, uncertainty, frontier"
             yield self.fault(("scenarios",), "has no scenario", "missing_value", allowed=allowed)
         yield from self._names(("scenarios", "list"), [s.name for s in listed], reserved=(BASE,))
         for n, scenario in enumerate(listed):
@@ -132,12 +133,35 @@ class _Checks:
                     yield from self._changes((*at, a, "levels", n), level.changes, f"axis {axis.name!r}, level {level.name!r}")
         if sample is not None:
             yield from self._sample(sample)
+        yield from self._frontiers()
         if grid is not None and sample is not None:
             same = {axis.name for axis in grid.axes} & {axis.name for axis in sample.axes}
             for n, drawn in enumerate(sample.axes):
                 if drawn.name in same:
                     path = ("scenarios", "sample", "axes", n, "name")
                     yield self.fault(path, "is an axis of the grid too", "duplicate_id", value=drawn.name, allowed="another name")
+
+    def _frontiers(self) -> Iterator[Fault]:
+        """A measure has one frontier, and a plan that is only scored has none."""
+        frontiers, at = self.study.scenarios.frontier, ("scenarios", "frontier")
+        if frontiers and self.study.mode is StudyMode.EVALUATE:
+            yield self.fault(at, "needs plans of its own", "bad_combination", allowed="mode repair or reoptimize")
+        axes = {
+            axis.name for source in (self.study.scenarios.grid, self.study.scenarios.sample) if source is not None for axis in source.axes
+        }
+        for n, frontier in enumerate(frontiers):
+            if frontier.measure in [other.measure for other in frontiers[:n]]:
+                yield self.fault(
+                    (*at, n, "measure"), "is there already", "duplicate_id", value=frontier.measure.value, allowed="another measure"
+                )
+            if frontier.measure.value in axes:
+                yield self.fault(
+                    (*at, n, "measure"),
+                    "is the name of an axis too",
+                    "duplicate_id",
+                    value=frontier.measure.value,
+                    allowed="another name of the axis",
+                )
 
     def _names(self, at: Path_, names: Sequence[str], reserved: Iterable[str] = ()) -> Iterator[Fault]:
         seen = set(reserved)

@@ -12,8 +12,12 @@ from typing import Any
 
 from models.changes.base import Change
 from models.dataset import Dataset
-from models.study.file import BASE, Futures, Grid, Sample, SampleLevel, Study
+from models.faults import Fault
+from models.plan import Plan
+from models.study.faults import StudyError
+from models.study.file import BASE, Frontier, Futures, Grid, Sample, SampleLevel, Study
 from models.study.sampling import choice, number, strata
+from models.targets import measured
 from models.uncertainty import draw, read_uncertainty
 
 PlainChange = Mapping[str, Any]
@@ -33,6 +37,12 @@ class Origin(StrEnum):
     GRID = "grid"
     SAMPLE = "sample"
     UNCERTAINTY = "uncertainty"
+    FRONTIER = "frontier"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it may come so: neither the base nor a point of a frontier, which is a choice, counts in averages."""
+        return self not in (Origin.BASE, Origin.FRONTIER)
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class Scenario:
         origin: the part of the study that it comes from.
         levels: the level of each axis, in words.
         values: the value of each axis that is a range.
+        most: of each measure, what its plan is held to, in the measure's unit.
     """
 
     name: str
@@ -54,6 +65,7 @@ class Scenario:
     origin: Origin = Origin.LIST
     levels: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
+    most: Mapping[str, float] = field(default_factory=dict)
 
 
 def named(pairs: Iterable[tuple[str, Iterable[Change | PlainChange]]]) -> Iterator[Scenario]:
@@ -63,17 +75,19 @@ def named(pairs: Iterable[tuple[str, Iterable[Change | PlainChange]]]) -> Iterat
         yield Scenario(name, plain)
 
 
-def scenarios_of(study: Study, dataset: Dataset | None = None, folder: Path = Path()) -> Iterator[Scenario]:
-    """Scenarios of a checked study file, always in the same order: the base, the list, the grid, the sample, the uncertainty.
+def scenarios_of(study: Study, dataset: Dataset | None = None, folder: Path = Path(), plan: Plan | None = None) -> Iterator[Scenario]:
+    """Scenarios of a checked study file, always in the same order: the base, the list, the grid, the sample, the uncertainty, frontiers.
 
     Args:
         study: the study.
         dataset: the base; needed for an uncertainty.
         folder: of the study file.
+        plan: the base plan; needed for a frontier.
 
     Raises:
         UncertaintyError: the file of the uncertainty has faults.
-        ValueError: there is an uncertainty and no dataset.
+        StudyError: the base plan has nothing of what a frontier is to cut.
+        ValueError: there is an uncertainty and no dataset, or a frontier and no plan.
     """
     if study.baseline:
         yield Scenario(BASE, (), origin=Origin.BASE)
@@ -87,6 +101,10 @@ def scenarios_of(study: Study, dataset: Dataset | None = None, folder: Path = Pa
         if dataset is None:
             raise ValueError("an uncertainty is drawn for a dataset")
         yield from _futures(study.scenarios.uncertainty, dataset, folder)
+    for n, frontier in enumerate(study.scenarios.frontier):
+        if plan is None:
+            raise ValueError("a frontier begins at a plan")
+        yield from _points(n, frontier, plan)
 
 
 def _combined(grid: Grid) -> Iterator[Scenario]:
@@ -129,6 +147,33 @@ def _futures(source: Futures, dataset: Dataset, folder: Path) -> Iterator[Scenar
     for scenario, future in zip(named((f.name, f.changes) for f in drawn), drawn, strict=True):
         levels = {what: HAPPENS if what in future.happened else HAPPENS_NOT for what in axes}
         yield replace(scenario, odds=future.probability * len(drawn), origin=Origin.UNCERTAINTY, levels=levels)
+
+
+def _points(n: int, frontier: Frontier, plan: Plan) -> Iterator[Scenario]:
+    """Points of a frontier, the loosest first."""
+    measure = frontier.measure
+    total = measured(plan.tables)[measure]
+    if total <= 0:
+        what = f"scenarios, frontier {n + 1}"
+        allowed = "a measure of which there is something to cut"
+        raise StudyError(
+            [
+                Fault(
+                    "study",
+                    "is nothing of the base plan",
+                    what,
+                    "measure",
+                    measure.value,
+                    allowed,
+                    code="nothing_to_cut",
+                    pointer=f"/scenarios/frontier/{n}/measure",
+                )
+            ]
+        )
+    for share in sorted(set(frontier.shares), reverse=True):
+        amount = share * total
+        name = f"{measure.value} at most {share:.4g} of the base plan's"
+        yield Scenario(name, (), 1.0, Origin.FRONTIER, {measure.value: f"{share:.4g}"}, {measure.value: amount}, {measure.value: amount})
 
 
 def filled(template: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:

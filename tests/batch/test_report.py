@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from batch.report import write_report
-from batch.report.draw import unit
 from batch.report.page import money, report_html
 from batch.report.site_map import HEIGHT, Projection, site_use
 from batch.report.tables import contracts_table, racks_table, sites_table, terms_table
+from batch.units import unit
 from models import tables as tb
 from models.dataset import Dataset
 from models.plan import NPV_TERMS, Plan

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from batch.decided import Decided, Due, LeadTimes
 from batch.study import regrets
 from batch.study.asked import Asked
-from batch.study.decided import Decided, Due, LeadTimes
 from batch.study.findings import Findings, findings_of
 from batch.study.journal import Entry
 from batch.study.regret_table import RegretTable, table_of

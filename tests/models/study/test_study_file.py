@@ -245,6 +245,6 @@ def test_the_example_of_the_documentation_can_be_read() -> None:
     text = (ROOT / "docs" / "studies.md").read_text()
     (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     study = study_of(yaml.safe_load(block))
-    assert study.count() == 1 + 1 + 2 * 2 + 40 + 100
+    assert study.count() == 1 + 1 + 2 * 2 + 40 + 100 + 3
     assert f"{MOST_RUNS:,} runs" in text
     assert f"up to {TRIED} scenarios" in text

@@ -1,0 +1,92 @@
+"""The commands alternatives and nearest, on two sites of which all is known by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.files import write_dataset
+from models.plan_files import read_plan, write_plan
+from optimizer import plan
+from tests.conftest import Wattplan
+from tests.optimizer.tradeoffs.hand import BEST, DEARER, all_at_b, racks_at, two_sites
+
+FOUR = 4.5 * DEARER / BEST
+"""A loss with which four racks can be at the dearer site, and not five."""
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The best plan, and a published one."""
+    folder = tmp_path_factory.mktemp("alternatives")
+    dataset = two_sites()
+    write_plan(plan(dataset, gap=0, threads=1), folder / "plan")
+    write_dataset(dataset, folder / "plan" / "dataset.json")
+    write_plan(all_at_b(), folder / "old")
+    return folder
+
+
+def test_alternatives_are_written_with_their_report(given: Path, tmp_path: Path, wattplan: Wattplan) -> None:
+    out = tmp_path / "out"
+    ended = wattplan("alternatives", given / "plan", "-o", out, "--number", 1, "--loss", FOUR, "--tries", 9, "--threads", 1, "--json")
+    assert ended.code == 0
+    (one,) = ended.document["alternatives"]
+    assert one["apart"] == pytest.approx(0.4)
+    assert one["loss_usd"] == pytest.approx(4 * DEARER)
+    assert 0.4 < one["ceiling"] < 0.42
+    assert racks_at(read_plan(out / "1")) == {"a": 6, "b": 4}
+    assert racks_at(read_plan(out / "1" / "baseline")) == {"a": 10}
+    assert json.loads((out / "summary.json").read_text())["alternatives"] == ended.document["alternatives"]
+    page = (out / "alternatives.html").read_text()
+    for words in ("40% apart", "How far apart", "Where the racks stand", "Decided otherwise"):
+        assert words in page
+    again = wattplan("alternatives", given / "plan", "-o", out, "--number", 1, "--loss", FOUR, "--tries", 2, "--threads", 1)
+    assert again.code == 0
+    assert "apart 30.0%" in again.out.replace("apart 30.0 %", "apart 30.0%")
+
+
+def test_no_alternative_writes_nothing(given: Path, tmp_path: Path, wattplan: Wattplan) -> None:
+    ended = wattplan("alternatives", given / "plan", "-o", tmp_path / "out", "--loss", 0.01, "--tries", 3, "--threads", 1)
+    assert ended.code == 4
+    assert "no other plan was found within the loss" in ended.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_nearest_plan(given: Path, tmp_path: Path, wattplan: Wattplan) -> None:
+    out = tmp_path / "near"
+    ended = wattplan("nearest", given / "old", "--best", given / "plan", "-o", out, "--loss", FOUR, "--tries", 9, "--threads", 1, "--json")
+    assert ended.code == 0
+    assert ended.document["in_common"] == pytest.approx(0.4)
+    assert not ended.document["is_best"]
+    assert racks_at(read_plan(out)) == {"a": 6, "b": 4}
+    assert racks_at(read_plan(out / "baseline")) == {"b": 10}
+    none = wattplan("nearest", given / "old", "--best", given / "plan", "-o", tmp_path / "none", "--loss", 0, "--tries", 2, "--threads", 1)
+    assert none.code == 1
+    assert "no plan nearer than the best one, which keeps 0.0%" in none.out
+    assert racks_at(read_plan(tmp_path / "none")) == {"a": 10}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--loss", 2], "--loss: 2"),
+        (["--tries", 0], "--tries: 0"),
+        (["--number", 0], "--number: 0"),
+        (["--time-limit", 0], "--time-limit: 0"),
+        (["--threads", 0], "--threads: 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(given: Path, tmp_path: Path, wattplan: Wattplan, options: list[object], said: str) -> None:
+    ended = wattplan("alternatives", given / "plan", "-o", tmp_path / "out", *options)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_nothing_else_in_the_folder_is_lost(given: Path, tmp_path: Path, wattplan: Wattplan) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    for command in (["alternatives", given / "plan"], ["nearest", given / "old", "--best", given / "plan"]):
+        ended = wattplan(*command, "-o", tmp_path)
+        assert ended.code == 2
+        assert "mine.txt" in ended.err
