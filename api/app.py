@@ -16,14 +16,14 @@ from api.openapi import document
 from api.page.faults import tell_faults
 from api.page.frame import Static
 from api.page.warm import warm
-from api.routes import changes, datasets, demo, diffs, explanations, exports, health, keys, lines, runs, scenarios
+from api.routes import changes, datasets, demo, diffs, explanations, exports, health, keys, lines, runs, scenarios, studies
 from api.service import Service
 from api.settings import Settings
 from api.store import Store
 from api.version import VERSION
 
 PREFIX = "/api/v1"
-RESOURCES = (datasets, lines, scenarios, runs, exports, diffs, explanations, changes, demo, keys)
+RESOURCES = (datasets, lines, scenarios, runs, exports, diffs, studies, explanations, changes, demo, keys)
 
 
 @asynccontextmanager

@@ -19,6 +19,8 @@ import pandas as pd
 PREFIX = "/api/v1"
 POLL = 20.0
 """Seconds that one request waits for the end of a run."""
+LOOK = 1.0
+"""Seconds between two looks at a study."""
 EXPORT = 300.0
 """Seconds that a file may take to be made, beyond the timeout of other requests."""
 FINAL = ("succeeded", "failed", "cancelled")
@@ -48,6 +50,13 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "export": ("GET", "/runs/{run}/export"),
     "events": ("GET", "/runs/{run}/events"),
     "diff": ("GET", "/diffs/{before}/{after}"),
+    "begin_study": ("POST", "/studies"),
+    "study": ("GET", "/studies/{study}"),
+    "studies": ("GET", "/studies"),
+    "stop_study": ("POST", "/studies/{study}/stop"),
+    "findings": ("GET", "/studies/{study}/findings"),
+    "study_report": ("GET", "/studies/{study}/report"),
+    "study_table": ("GET", "/studies/{study}/table"),
     "explain": ("POST", "/explanations"),
     "explanation": ("GET", "/explanations/{explanation}"),
     "explanations": ("GET", "/explanations"),
@@ -240,6 +249,57 @@ class Client:
     def diff(self, before: str, after: str) -> dict[str, Any]:
         """What one plan has that another had not: NPV term by term, and rows of the dataset."""
         return self._json("diff", before=before, after=after)
+
+    # studies -----------------------------------------------------------------------------------
+
+    def begin_study(self, name: str, scenarios: Mapping[str, Any], *, idempotency_key: str | None = None, **more: Any) -> dict[str, Any]:
+        """Begin a study: many what-ifs of one plan.
+
+        Args:
+            scenarios: ``list``, ``grid``, ``sample`` and ``frontier``, as in a study file (docs/studies.md).
+            more: ``line`` or ``baseline``, ``mode``, ``gap``, ``time_limit``, ``seed``, ``with_base``.
+        """
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        return self._json("begin_study", body={"name": name, "scenarios": scenarios, **more}, headers=headers)
+
+    def study(self, study: str) -> dict[str, Any]:
+        """A study and how far it is."""
+        return self._json("study", study=study)
+
+    def studies(self, **filters: str) -> Iterator[dict[str, Any]]:
+        """Studies, newest first; ``line`` chooses among them."""
+        return self._pages("studies", params=filters)
+
+    def stop_study(self, study: str) -> dict[str, Any]:
+        """Make no more runs of a study, and end those under way."""
+        return self._json("stop_study", study=study)
+
+    def wait_study(self, study: str, timeout: float = float("inf")) -> dict[str, Any]:
+        """A study once all of its runs have ended.
+
+        Raises:
+            TimeoutError: they have not within so many seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self.study(study)
+            if found["state"] in ("done", "stopped"):
+                return found
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"study {study} is still {found['state']} after {timeout:g} s")
+            time.sleep(LOOK)
+
+    def findings(self, study: str) -> dict[str, Any]:
+        """What the runs that have ended say together."""
+        return self._json("findings", study=study)
+
+    def study_report(self, study: str) -> bytes:
+        """The same as an HTML file."""
+        return self._request("study_report", study=study, patience=EXPORT).content
+
+    def study_table(self, study: str) -> pd.DataFrame:
+        """One row for each run that has ended."""
+        return pd.DataFrame(self._request("study_table", study=study, headers={"Accept": "application/json"}).json())
 
     # explanations ------------------------------------------------------------------------------
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from api.asking import Asking, sha_of
 from api.problems import FaultItem, ProblemError
 from api.schemas.explanations import ConflictRequest, ExplanationRequest, question_part
-from api.service import Asking, Base, Service, sha_of
+from api.service import Base, Service
 from api.store import RunMode
 from optimizer.explain.placement import PlacementError
 from optimizer.explain.question import check_question, read_question

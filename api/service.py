@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel
-
 from api import keys
+from api.asking import Asking, of_request, sha_of
 from api.events import Broadcast
 from api.exports import Exports
 from api.keys import NewKey, Role
@@ -21,6 +19,7 @@ from api.schemas.runs import RunRequest
 from api.sessions import Sessions
 from api.settings import Settings
 from api.store import FINAL_STATES, NotFoundError, RunMode, RunState, Saved, Store, question_of
+from api.studies import Studies
 from api.supervisor import RETRY_SEED, Supervisor
 from api.version import VERSION
 from batch.engine import Job
@@ -52,21 +51,6 @@ class Base:
     revision: int | None = None
 
 
-@dataclass(frozen=True)
-class Asking:
-    """Who asks.
-
-    Attributes:
-        key_id: API key of the caller.
-        idempotency_key: of the request; one that comes again finds the run that it made, whatever happened to its answer.
-        request: from :func:`sha_of`.
-    """
-
-    key_id: str
-    idempotency_key: str | None
-    request: str
-
-
 @dataclass
 class Service:
     """A running service.
@@ -86,7 +70,8 @@ class Service:
         self.datasets: Recent[Dataset] = Recent(DATASETS, self.store.datasets.load)
         self.plans: Recent[Plan] = Recent(PLANS, lambda sha: plan_from_bytes(self.store.blobs.get(sha)))
         self.exports = Exports(self.settings.folder / "exports")
-        self.supervisor = Supervisor(self.store, self.broadcast, self.settings, self.job_of)
+        self.studies = Studies(self)
+        self.supervisor = Supervisor(self.store, self.broadcast, self.settings, self.job_of, self.studies)
 
     # datasets ----------------------------------------------------------------------------------
 
@@ -244,7 +229,10 @@ class Service:
         if made is not None:
             return made, False
         base = self.base_of(asked)
-        options = {"gap": asked.gap, "time_limit": asked.time_limit, "seed": asked.seed, "threads": self.settings.threads}
+        options: dict[str, Any] = {
+            "gap": asked.gap, "time_limit": asked.time_limit, "seed": asked.seed, "threads": self.settings.threads,
+        }  # fmt: skip
+        options |= {"most": {measure.value: amount for measure, amount in asked.most.items()}} if asked.most else {}
         return self.enter(by, asked.mode, base, self.read(base, asked.changes), options, fresh=asked.fresh)
 
     def made_by(self, by: Asking) -> Any | None:
@@ -254,7 +242,7 @@ class Service:
             ProblemError: 422, the key was used for another request.
         """
         made = None if by.idempotency_key is None else self.store.runs.with_key(by.key_id, by.idempotency_key)
-        return None if made is None else _of_request(made, by.request)
+        return None if made is None else of_request(made, by.request)
 
     def enter(
         self, by: Asking, mode: RunMode, base: Base, changes: Sequence[Change], options: dict[str, Any], *, fresh: bool,
@@ -264,7 +252,7 @@ class Service:
 
         Args:
             by: who asks.
-            options: of the run: gap, time_limit, seed, threads.
+            options: of the run: gap, time_limit, seed, threads, and what measures are held to, if any (most).
             fresh: whether answers in the store do not count.
             ask: what is asked, of mode explain.
 
@@ -287,6 +275,7 @@ class Service:
             seed=options["seed"],
             code_version=VERSION,
             ask=ask,
+            most=options.get("most"),
         )
         if not fresh:
             known = self.store.runs.answered(question, options["gap"] or 0.0)
@@ -307,7 +296,7 @@ class Service:
             },
             idempotency_key=by.idempotency_key, request_sha=None if by.idempotency_key is None else by.request,
         )  # fmt: skip
-        return run if by.idempotency_key is None else _of_request(run, by.request), False
+        return run if by.idempotency_key is None else of_request(run, by.request), False
 
     def job_of(self, run: Any) -> Job:
         """The engine's job of a run."""
@@ -318,7 +307,8 @@ class Service:
         return Job(
             run_id=run.id, attempt=run.attempt, dataset=dataset, changes=run.changes, baseline=None if baseline is None else blobs.get(baseline),
             start=None if run.plan_blob is None else blobs.get(run.plan_blob), mode=run.mode, ask=run.ask, gap=options["gap"] or 0.0,
-            time_limit=options["time_limit"], seed=seed % 2**31, threads=options["threads"],
+            time_limit=options["time_limit"], warming=options.get("warming", 0.0), seed=seed % 2**31, threads=options["threads"],
+            most=options.get("most", {}),
         )  # fmt: skip
 
     # keys --------------------------------------------------------------------------------------
@@ -328,19 +318,3 @@ class Service:
         key = keys.make()
         expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
         return key, self.store.keys.create(key.id, name, role, key.hash, expires)
-
-
-def sha_of(asked: BaseModel) -> str:
-    """What tells a request from others."""
-    return hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
-
-
-def _of_request(run: Any, request: str | None) -> Any:
-    """A run that has the idempotency key of a request.
-
-    Raises:
-        ProblemError: 422, another request with the same key made it.
-    """
-    if run.request_sha != request:
-        raise ProblemError(422, "idempotency_key_reused", f"Idempotency-Key {run.idempotency_key} was used for another request")
-    return run

@@ -38,6 +38,7 @@ class Settings:
         queue_most: runs that may wait; more are refused until some are done.
         body_most, upload_most: bytes of a JSON body and of a file.
         changes_most: changes in one request.
+        study_most: runs of one study.
         keep_days: days that runs which nothing refers to are kept.
     """
 
@@ -57,6 +58,7 @@ class Settings:
     body_most: int = 5 * MIB
     upload_most: int = 100 * MIB
     changes_most: int = 500
+    study_most: int = 2000
     keep_days: int = 90
 
     def __post_init__(self) -> None:
@@ -67,7 +69,7 @@ class Settings:
         """
         least: dict[str, float] = {
             "slots": 1, "threads": 1, "grace": 1, "time_limit_most": 1, "wait_most": 0, "queue_most": 1, "body_most": 1024, "upload_most": 1024,
-            "changes_most": 1, "keep_days": 1, "port": 0,
+            "changes_most": 1, "study_most": 1, "keep_days": 1, "port": 0,
         }  # fmt: skip
         for name, low in least.items():
             if not getattr(self, name) >= low:
@@ -116,7 +118,15 @@ def from_environment(environment: Mapping[str, str], **given: Any) -> Settings:
         "body_most": int,
         "upload_most": int,
     }
-    kinds |= {"changes_most": int, "keep_days": int, "grace": float, "time_limit_most": float, "wait_most": float, "keys": _yes}
+    kinds |= {
+        "changes_most": int,
+        "study_most": int,
+        "keep_days": int,
+        "grace": float,
+        "time_limit_most": float,
+        "wait_most": float,
+        "keys": _yes,
+    }
     for one in fields(Settings):
         name = PREFIX + one.name.upper()
         if given.get(one.name) is not None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import exc
@@ -47,6 +47,16 @@ WORKERS = ("api.worker_logs",)
 log = structlog.get_logger("runs")
 
 
+class StudyRuns(Protocol):
+    """What a supervisor needs of studies."""
+
+    def feed(self, workers: int) -> None:
+        """Make the next runs of every study that has room for them."""
+
+    def entry(self, run: Any, outcome: Mapping[str, Any], plan: bytes | None, problem: Mapping[str, Any] | None) -> bytes:
+        """What a study keeps of a run that has ended."""
+
+
 @dataclass(frozen=True)
 class _Told:
     """Something that the engine said of an attempt."""
@@ -65,10 +75,11 @@ class Supervisor:
         broadcast: told of every event.
         settings: of the service.
         job_of: the engine's job for a run that was taken.
+        studies: make runs of their own, and keep something of each that ends.
     """
 
-    def __init__(self, store: Store, broadcast: Broadcast, settings: Settings, job_of: Callable[[Any], Job]) -> None:
-        self.store, self.broadcast, self.settings, self.job_of = store, broadcast, settings, job_of
+    def __init__(self, store: Store, broadcast: Broadcast, settings: Settings, job_of: Callable[[Any], Job], studies: StudyRuns) -> None:
+        self.store, self.broadcast, self.settings, self.job_of, self.studies = store, broadcast, settings, job_of, studies
         self.engine: Engine | None = None
         self.active: dict[str, int] = {}
         self._told: asyncio.Queue[_Told | None] = asyncio.Queue()
@@ -169,6 +180,8 @@ class Supervisor:
 
     async def _give_all(self) -> None:
         """Give runs to the engine until it has no more room, or none waits."""
+        if self.engine is not None:
+            await asyncio.to_thread(self.studies.feed, self.engine.workers)
         while self.engine is not None and (self.engine.free > 0 or self.engine.desk_free):
             run = await asyncio.to_thread(self._take_next, self.engine.free > 0, self.engine.desk_free)
             if run is None:
@@ -362,6 +375,8 @@ class Supervisor:
     ) -> None:  # fmt: skip
         """Write a run's end, once, and tell it."""
         run_id = run.id
+        if run.study_id is not None and state is not RunState.CANCELLED:
+            explanation = await asyncio.to_thread(self._entry, run, outcome, plan, problem)
         found = _found(state, outcome)
         answer = {**(run.answer or {}), **{name: value for name, value in outcome.items() if name not in ("failure", "dataset")}}
         event = {"status": found["solution_status"], **{name: found[name] for name in ("stop_reason", "npv_usd", "bound_usd", "gap")}}
@@ -380,6 +395,17 @@ class Supervisor:
         if run.started_at is not None and run.finished_at is not None:
             RUN_SECONDS.labels(run.mode).observe((run.finished_at - run.started_at).total_seconds())
         log.info("run ended", run_id=run_id, attempt=attempt, state=state.value, status=run.solution_status, gap=run.gap)
+
+    def _entry(self, run: Any, outcome: dict[str, Any], plan: str | None, problem: dict[str, Any] | None) -> str | None:
+        """The blob of what a study keeps of a run; None where nothing can be made of it."""
+        try:
+            made = self.studies.entry(run, outcome, None if plan is None else self.store.blobs.get(plan), problem)
+            return self.store.blobs.put(made)
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("a study can't keep a run", run_id=run.id, study_id=run.study_id)
+            return None
 
     def _first_plan(self, run: Any) -> None:
         """A plan line's first plan becomes its baseline."""

@@ -148,6 +148,14 @@ def compared(results: Sequence[Result]) -> dict[str, dict[str, Searched]]:
     return {name: peers for name, peers in found.items() if len(peers) > 1}
 
 
+def longest(results: Sequence[Result], instance: str) -> Searched | None:
+    """The planner's runs on an instance that had the most time; None without any."""
+    ours = [r for r in plain(results) if r.run.instance == instance and r.run.peer == "wattplan"]
+    most = max(((r.run.budget, r.run.threads, -r.run.gap) for r in ours), default=None)
+    same = sorted((r for r in ours if (r.run.budget, r.run.threads, -r.run.gap) == most), key=lambda r: r.run.seed)
+    return Searched(tuple(same), known(results, instance)) if same else None
+
+
 def instances(names: Iterable[str]) -> list[str]:
     """Each instance once: the reference first, then by size and seed."""
     return sorted(set(names), key=lambda name: (name != "reference", [int(n) for n in re.findall(r"\d+", name)], name))

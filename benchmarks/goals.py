@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.build_speed import OURS
-from benchmarks.figures import Searched, compared, median, overhead, ratio
+from benchmarks.figures import Searched, compared, longest, median, overhead, ratio
 from benchmarks.parts import EXPECTED, exponent, generated, growing, hand_over, missed, percentile, quicker, whatifs
 from benchmarks.runs import REFERENCE, Result
 from benchmarks.words import NONE, least, number, percent, seconds
@@ -45,17 +45,26 @@ class Goal:
 def goals(results: Sequence[Result]) -> list[Goal]:
     """All goals, in order."""
     peers = compared(results).get(REFERENCE, {})
-    return [*_reference(peers), *_generated(results), *_overhead(results, peers), *_whatif(results), *_growth(results)]
+    return [
+        *_reference(peers, longest(results, REFERENCE)),
+        *_generated(results),
+        *_overhead(results, peers),
+        *_whatif(results),
+        *_growth(results),
+    ]
 
 
-def _reference(peers: dict[str, Searched]) -> list[Goal]:
+def _reference(peers: dict[str, Searched], longer: Searched | None) -> list[Goal]:
+    """Goals of the reference dataset; what the searches side by side had no time for is judged by the longest runs of ours."""
     ours = peers.get("wattplan")
     lines = []
     for gap, goal in REFERENCE_TIMES.items():
         what = f"reference dataset: proven gap ≤ {gap * 100:g} % in {goal:g} s"
-        times = ours.proven(gap) if ours else []
-        enough = ours is not None and (ours.budget >= goal or median(times) <= goal)
-        lines.append(Goal(what, f"{seconds(times, ours.budget)} s" if ours else NONE, median(times) <= goal if enough else None))
+        short = ours is None or (ours.budget < goal and not median(ours.proven(gap)) <= goal)
+        judged = longer if short and longer is not None else ours
+        times = judged.proven(gap) if judged else []
+        enough = judged is not None and (judged.budget >= goal or median(times) <= goal)
+        lines.append(Goal(what, f"{seconds(times, judged.budget)} s" if judged else NONE, median(times) <= goal if enough else None))
     found = ratio(ours, peers.get("highs"), 0.01)
     both = ours is not None and "highs" in peers
     slow = both and found is None

@@ -130,6 +130,11 @@ class Planner:
             self.relaxation.matrix, self.relaxation.basis, self.duals = record.matrix, record.basis, record.row_dual
         return self.current
 
+    @property
+    def ready(self) -> bool:
+        """Whether what every what-if starts from is solved."""
+        return self.relaxation.basis is not None and self.fixed.basis is not None
+
     def warm(self, control: Control | None = None) -> None:
         """Solve what every what-if starts from, as far as it is not solved yet.
 

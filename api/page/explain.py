@@ -70,7 +70,7 @@ def page(
     """
     line_id = None if shown.line is None else shown.line.id
     listed = service.store.runs.list(limit=SHOWN, modes=(RunMode.EXPLAIN,), line_id=line_id).items
-    ended = service.store.runs.list(limit=200, states=(RunState.SUCCEEDED,), line_id=line_id).items
+    ended = service.store.runs.list(limit=200, states=(RunState.SUCCEEDED,), line_id=line_id, of_studies=False).items
     dataset = shown.dataset
     given = {"site_id": asked.get("site", ""), "contract_id": asked.get("contract", ""), "gen_id": asked.get("gen", ""),
              "from_period": asked.get("period", ""), "placement": asked.get("why", "")}  # fmt: skip

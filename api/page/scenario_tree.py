@@ -43,7 +43,7 @@ def tree(service: Service, line: Any | None) -> list[Node]:
     if line is None:
         return []
     nodes = {saved.scenario.id: Node(saved) for saved in service.store.scenarios.list(limit=MOST).items}
-    for run in service.store.runs.list(limit=MOST, line_id=line.id).items:
+    for run in service.store.runs.list(limit=MOST, line_id=line.id, of_studies=False).items:
         node = nodes.get(run.scenario_id or "")
         if node is not None and node.run is None and run.mode is not RunMode.PLAN:
             node.run = run

@@ -109,7 +109,9 @@ class Shown:
         """Runs with a plan to choose from, newest first; the shown one is among them."""
         if self.line is None:
             return [self.run] if self.run is not None else []
-        found = self.service.store.runs.list(limit=CHOICES, states=(RunState.SUCCEEDED,), modes=PLANNING, line_id=self.line.id).items
+        found = self.service.store.runs.list(
+            limit=CHOICES, states=(RunState.SUCCEEDED,), modes=PLANNING, line_id=self.line.id, of_studies=False
+        ).items
         rows = [row for row in found if row.plan_blob is not None]
         known = {row.id for row in rows}
         more = [self.run] if self.run is not None and self.run.id not in known else []
@@ -121,7 +123,9 @@ class Shown:
         if self.line is None:
             return None
         states = (RunState.RUNNING, RunState.QUEUED)
-        return next(iter(self.service.store.runs.list(limit=1, states=states, modes=PLANNING, line_id=self.line.id).items), None)
+        return next(
+            iter(self.service.store.runs.list(limit=1, states=states, modes=PLANNING, line_id=self.line.id, of_studies=False).items), None
+        )
 
 
 def shown_of(

@@ -91,13 +91,14 @@ def list_runs(
     line: Annotated[str | None, Query(description="only of this plan line")] = None,
     scenario: Annotated[str | None, Query(description="only of this scenario")] = None,
     mode: Annotated[RunMode | None, Query(description="only of this mode; explanations are listed only with mode=explain")] = None,
+    study: Annotated[str | None, Query(description="only of this study; runs of studies are listed only so")] = None,
 ) -> Page[RunView]:  # fmt: skip
-    """Runs, newest first; explanations have a list of their own, and are here only if asked for."""
+    """Runs, newest first; explanations have a list of their own, and are here only if asked for, as are runs of a study."""
     line_id = None if line is None else service.line(line).id
     modes = tuple(one for one in RunMode if one is not RunMode.EXPLAIN) if mode is None else (mode,)
     found = page(
         service.store.runs.list, limit=limit, cursor=cursor, states=() if state is None else (state,), modes=modes, line_id=line_id,
-        scenario_id=scenario,
+        scenario_id=scenario, study_id=study, of_studies=False,
     )  # fmt: skip
     return Page(items=[run_view(row) for row in found.items], next_cursor=found.next_cursor)
 

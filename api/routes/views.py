@@ -17,6 +17,8 @@ def run_view(run: Any) -> RunView:
         links["plan"] = f"{address}/plan"
     if run.baseline_run_id is not None:
         links["baseline"] = f"/api/v1/runs/{run.baseline_run_id}"
+    if run.study_id is not None:
+        links["study"] = f"/api/v1/studies/{run.study_id}"
     if run.mode is RunMode.EXPLAIN:
         links["explanation"] = f"/api/v1/explanations/{run.id}"
     evaluation = answer.get("evaluation")
@@ -25,7 +27,7 @@ def run_view(run: Any) -> RunView:
         evaluation=None if evaluation is None else EvaluationView.model_validate(evaluation),
         sentences=answer.get("sentences", []), warnings=[FaultView.model_validate(w) for w in answer.get("warnings", [])],
         base_dataset=run.base_dataset_id, dataset=run.dataset_id, baseline=run.baseline_run_id, line=run.line_id, scenario=run.scenario_id,
-        revision=run.revision, changes=run.changes, gap=run.options["gap"], time_limit=run.options["time_limit"], seed=run.options["seed"],
+        revision=run.revision, study=run.study_id, changes=run.changes, most=run.options.get("most", {}), gap=run.options["gap"], time_limit=run.options["time_limit"], seed=run.options["seed"],
         attempt=run.attempt, code_version=run.code_version, summary=answer.get("summary"), seconds=answer.get("seconds", {}),
         warm=answer.get("warm"), problem=run.problem, created_at=run.created_at, started_at=run.started_at,
         stop_asked_at=run.stop_asked_at, updated_at=run.updated_at, finished_at=run.finished_at, links=links,

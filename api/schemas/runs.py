@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from api.schemas.base import Asked, Changes, FaultView, Sha256, Told
 from api.store import RunMode, RunState
+from models.targets import Measure
 
 _MODES = tuple(mode.value for mode in RunMode if mode is not RunMode.EXPLAIN)
 
@@ -36,6 +37,11 @@ class RunRequest(Asked):
     scenario: str | None = Field(default=None, description="id of a scenario: its changes, then those given here")
     baseline: str | None = Field(default=None, description="id of a run with a plan: that plan is changed")
     changes: Changes = Field(default_factory=list)
+    most: dict[Measure, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description="what the plan is held to besides its dataset: most of carbon (tonnes CO2), capital (USD) and late (contract GPUs short, "
+        "summed over periods); docs/tradeoffs.md",
+    )
     gap: float = Field(
         default=0.01, ge=0, le=10, description="relative gap, (bound - NPV) / |NPV|, at which the search ends", allow_inf_nan=False
     )
@@ -52,6 +58,8 @@ class RunRequest(Asked):
             raise ValueError(f"needs exactly one of dataset, line, scenario, baseline; found {' and '.join(given) or 'none'}")
         if self.mode is RunMode.PLAN and given == ["baseline"]:
             raise ValueError("mode plan makes a first plan of a dataset, line or scenario; a baseline is changed by repair or reoptimize")
+        if self.mode is RunMode.EVALUATE and self.most:
+            raise ValueError("mode evaluate makes no plan that could be held to most")
         if self.mode is not RunMode.PLAN and given == ["dataset"]:
             raise ValueError(f"mode {self.mode} needs a plan to start from: give line, scenario or baseline, or use mode plan")
         return self
@@ -103,7 +111,9 @@ class RunView(Told):
     line: str | None = None
     scenario: str | None = None
     revision: int | None = None
+    study: str | None = Field(default=None, description="id of the study that it is a run of")
     changes: Changes
+    most: dict[str, float] = Field(default_factory=dict, description="what the plan is held to besides its dataset")
     gap: float | None = Field(description="none of an explanation")
     time_limit: float
     seed: int

@@ -27,18 +27,20 @@ from models.plan import SMALLEST_GAP, SolutionStatus, StopReason
 
 def question_of(
     *, mode: RunMode, base_dataset_id: str, changes: Sequence[Any], baseline_run_id: str | None, seed: int, code_version: str,
-    ask: Mapping[str, Any] | None = None,
+    ask: Mapping[str, Any] | None = None, most: Mapping[str, float] | None = None,
 ) -> str:  # fmt: skip
     """Hash of a question: equal for questions whose answers are interchangeable, apart from their gaps.
 
     Args:
         changes: plain JSON values with all defaults filled in; the order of keys does not matter, that of changes does.
         ask: of mode explain, likewise.
+        most: what measures are held to, if any.
 
     Raises:
         ValueError: a value that JSON does not know.
     """
     parts = [mode, base_dataset_id, list(changes), baseline_run_id, seed, code_version, *([] if ask is None else [dict(ask)])]
+    parts += [{"most": dict(most)}] if most else []
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
 
 
@@ -67,10 +69,13 @@ class Runs:
         answer: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
         request_sha: str | None = None,
+        study_id: str | None = None,
+        study_number: int | None = None,
     ) -> Run:
         """Accept a question: once this returns, it outlives any end of the process.
 
-        With an idempotency key that a run of the same caller has, that run is returned and none is made.
+        With an idempotency key that a run of the same caller has, or with the number that a run of the study has, that run is returned
+        and none is made.
 
         Args:
             changes: plain JSON values, in order.
@@ -80,6 +85,7 @@ class Runs:
             dataset_id: hash of the dataset after the changes, if known.
             answer: what can be said already, such as sentences and warnings.
             idempotency_key: of the request; free for another run after 24 hours.
+            study_id, study_number: of a study, its id and which of its runs this is, from 0.
             request_sha: SHA-256 of the request, by which whoever gets a run that was there knows it from another request's.
 
         Raises:
@@ -91,12 +97,15 @@ class Runs:
             options=dict(options), ask=None if ask is None else dict(ask), baseline_run_id=baseline_run_id, line_id=line_id, scenario_id=scenario_id, revision=revision,
             question=question, code_version=code_version, attempt=0, last_event=0, created_at=now, updated_at=now,
             answer=None if answer is None else dict(answer), created_by=created_by, crashes=0, idempotency_key=idempotency_key,
-            request_sha=request_sha,
+            request_sha=request_sha, study_id=study_id, study_number=study_number,
         )  # fmt: skip
         with self._database.writing() as session:
             required(session, Dataset, base_dataset_id)
             if baseline_run_id is not None:
                 required(session, Run, baseline_run_id)
+            if study_id is not None:
+                there = and_(Run.study_id == study_id, Run.study_number == study_number)
+                return row if added(session, row) else session.scalars(select(Run).where(there)).one()
             if idempotency_key is None:
                 session.add(row)
                 return row
@@ -132,6 +141,8 @@ class Runs:
         scenario_id: str | None = None,
         baseline_run_id: str | None = None,
         kind: str | None = None,
+        study_id: str | None = None,
+        of_studies: bool = True,
     ) -> Page[Run]:
         """Runs, newest first.
 
@@ -140,6 +151,8 @@ class Runs:
             dataset_id: only those of this dataset, before or after the changes.
             line_id, scenario_id, baseline_run_id: only those of this plan line, scenario or baseline.
             kind: of mode explain, only what asks for this.
+            study_id: only those of this study.
+            of_studies: whether runs of studies are among them.
 
         Raises:
             ValueError: cursor or limit can't be.
@@ -155,6 +168,10 @@ class Runs:
             rows = rows.where(Run.ask["kind"].as_string() == kind)
         if dataset_id is not None:
             rows = rows.where(or_(Run.base_dataset_id == dataset_id, Run.dataset_id == dataset_id))
+        if study_id is not None:
+            rows = rows.where(Run.study_id == study_id)
+        elif not of_studies:
+            rows = rows.where(Run.study_id.is_(None))
         if line_id is not None:
             rows = rows.where(Run.line_id == line_id)
         if scenario_id is not None:
@@ -169,9 +186,10 @@ class Runs:
         return {state: found.get(state, 0) for state in RunState}
 
     def unfinished(self) -> Sequence[Run]:
-        """Runs that have not ended, oldest first: after a start they are to be taken up again."""
+        """Runs that have not ended, oldest first, those of studies last: after a start they are to be taken up again."""
+        order = (Run.study_id.is_not(None), Run.created_at, Run.id)
         with self._database.reading() as session:
-            return session.scalars(select(Run).where(Run.state.in_(OPEN_STATES)).order_by(Run.created_at, Run.id)).all()
+            return session.scalars(select(Run).where(Run.state.in_(OPEN_STATES)).order_by(*order)).all()
 
     def answered(self, question: str, gap: float) -> Run | None:
         """A run that has answered a question at least as well; the one with the smallest gap.
@@ -292,7 +310,7 @@ class Runs:
             answer: plain JSON values: sentences, warnings, evaluation, summary; stays as it is, if not given.
             problem: why it failed.
             plan_blob: its plan, which must be stored already.
-            answer_blob: its explanation, which must be stored already.
+            answer_blob: its explanation, or what its study keeps of it, which must be stored already.
             event: payload of the last event, of the kind ``end``; its ``state`` is added.
 
         Raises:
@@ -302,8 +320,8 @@ class Runs:
             raise ValueError(f"a run can't end as {state}; allowed: {', '.join(sorted(FINAL_STATES))}")
         values: dict[str, Any] = {"solution_status": solution_status, "stop_reason": stop_reason}
         if state is RunState.SUCCEEDED:
-            values |= {"npv_usd": npv_usd, "bound_usd": bound_usd, "gap": gap, "plan_blob": plan_blob, "answer_blob": answer_blob}
-        given = {"dataset_id": dataset_id, "answer": _plain(answer), "problem": _plain(problem)}
+            values |= {"npv_usd": npv_usd, "bound_usd": bound_usd, "gap": gap, "plan_blob": plan_blob}
+        given = {"answer_blob": answer_blob, "dataset_id": dataset_id, "answer": _plain(answer), "problem": _plain(problem)}
         values |= {name: value for name, value in given.items() if value is not None}
         with self._database.writing() as session:
             row = self._ended(session, id, _current(attempt), state, event=event, **values)

@@ -21,6 +21,7 @@ from api.store.lines import Lines
 from api.store.migrate import upgrade
 from api.store.runs import Runs
 from api.store.scenarios import Scenarios
+from api.store.studies import Studies
 
 _ALONE = 0x7761_7475
 """Any number that nothing else in the database locks."""
@@ -48,6 +49,7 @@ class Store:
         self.lines = Lines(self.database)
         self.scenarios = Scenarios(self.database)
         self.runs = Runs(self.database)
+        self.studies = Studies(self.database)
         self.idempotency = Idempotency(self.database)
         self.audit = AuditLog(self.database)
         self._alone: Connection | None = None

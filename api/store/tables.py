@@ -121,7 +121,8 @@ class Run(Base):
     ``last_event`` how many events it has. Line and scenario have no foreign key: neither is ever deleted, and a line
     itself names a run. ``idempotency_key`` and ``request_sha`` are those of the request that asked: of one caller no two
     runs have the same key, so that a request which comes again after a crash finds its run. ``ask`` is the question of
-    mode explain, which is about the plan of ``baseline_run_id``, and ``answer_blob`` its answer.
+    mode explain, which is about the plan of ``baseline_run_id``, and ``answer_blob`` its answer. A run of a study has its
+    number there, from 0, and ``answer_blob`` is what the study keeps of it; no foreign key, as runs outlive a study.
     """
 
     __tablename__ = "runs"
@@ -160,6 +161,8 @@ class Run(Base):
     created_by: Mapped[str]
     idempotency_key: Mapped[str | None]
     request_sha: Mapped[str | None]
+    study_id: Mapped[str | None]
+    study_number: Mapped[int | None]
 
     __table_args__ = (
         CheckConstraint(f"solution_status IN ({', '.join(repr(status) for status in SOLUTION_STATUSES)})", "solution_status"),
@@ -172,6 +175,40 @@ class Run(Base):
         Index(None, "line_id", "created_at"),
         Index(None, "scenario_id", "created_at"),
         Index(None, "question", "state"),
+        Index(None, "baseline_run_id"),
+        Index(None, "created_by", "idempotency_key", unique=True),
+        Index(None, "study_id", "study_number", unique=True),
+    )
+
+
+class Study(Base):
+    """Many what-ifs of the plan of a run: ``planned`` runs, of which ``made`` have been made.
+
+    ``document`` is what was asked, ``options`` those of each run. Without ``baseline_run_id`` its plan was deleted.
+    """
+
+    __tablename__ = "studies"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    document: Mapped[dict[str, Any]]
+    planned: Mapped[int]
+    made: Mapped[int]
+    options: Mapped[dict[str, Any]]
+    base_dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"))
+    baseline_run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id"))
+    line_id: Mapped[str | None]
+    code_version: Mapped[str]
+    created_at: Mapped[datetime]
+    stop_asked_at: Mapped[datetime | None]
+    created_by: Mapped[str]
+    idempotency_key: Mapped[str | None]
+    request_sha: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("planned >= 0 AND made >= 0 AND made <= planned", "counts"),
+        Index(None, "created_at", "id"),
+        Index(None, "line_id", "created_at"),
         Index(None, "baseline_run_id"),
         Index(None, "created_by", "idempotency_key", unique=True),
     )

@@ -74,14 +74,14 @@ def tidy(given: Mapping[str, Any], dry_run: bool) -> Outcome:
     verb = "would delete" if dry_run else "deleted"
     text = (
         f"{verb} {_count(gone.runs, 'run')} that ended more than {_count(settings.keep_days, 'day')} ago, with {_count(gone.events, 'event')};\n"
-        f"{_count(gone.datasets, 'derived dataset')}, {_count(gone.answers, 'stored answer')} to repeated requests, "
+        f"{_count(gone.datasets, 'derived dataset')}, {_count(gone.studies, 'study', 'studies')}, {_count(gone.answers, 'stored answer')} to repeated requests, "
         f"{_count(gone.blobs, 'file')} ({gone.bytes / MIB:,.1f} MiB)"
     )
     return Outcome(text, {"dry_run": dry_run, "keep_days": settings.keep_days, **vars(gone)})
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _count(number: int, what: str, several: str = "") -> str:
+    return f"{number:,} {what if number == 1 else several or what + 's'}"
 
 
 def _unusable(settings: Settings, error: Exception) -> CommandError:

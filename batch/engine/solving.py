@@ -12,6 +12,7 @@ from typing import Any
 
 from batch.engine import kept
 from batch.engine.explaining import explained
+from batch.engine.idle import idle
 from batch.engine.job import EngineMode, Failure, Job, Outcome
 from models.changes import Change, ChangeError, apply, read_changes
 from models.faults import DatasetError, Fault, InputError
@@ -23,7 +24,7 @@ from optimizer import InfeasibleError, NoPlanError, Progress, SolverError, plan
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.explain.placement import PlacementError
 from optimizer.highs import CAREFUL, Control
-from optimizer.whatif import LEAST, Answer, Evaluation, Mode, evaluate, evaluations
+from optimizer.whatif import LEAST, WARMING, Answer, Evaluation, Mode, Planner, evaluate, evaluations
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,11 @@ def outcome_of(job: Job, stop: threading.Event, progress: Callable[[Progress], N
 
 
 def _solved(job: Job, control: Control, progress: Callable[[Progress], None], keep: Callable[[Plan], None]) -> Outcome:
+    if job.mode not in (
+        EngineMode.REPAIR,
+        EngineMode.EVALUATE,
+    ):  # the first waits for a planner that is being warmed, the second solves nothing
+        idle.give_way()
     if job.mode == EngineMode.EXPLAIN:
         return explained(job, control)
     if control.stop.is_set():
@@ -90,17 +96,36 @@ def _solved(job: Job, control: Control, progress: Callable[[Progress], None], ke
         return {**_answered(scored), **_others(scored, job), "warm": False}
     planner, warm = kept.planner_of(job, job.baseline)
     if job.mode == EngineMode.REPAIR:
+        idle.join(planner, control.until(job.warming or WARMING * job.time_limit))
         warm = warm and planner.relaxation.basis is not None
         if job.warming > 0:
             planner.warm(Control(time.monotonic() + job.warming, control.stop))
             control = Control(time.monotonic() + job.time_limit, control.stop)
         else:
             kept.warmed(planner, control, job.time_limit)
+    try:
+        return {**_changed(job, planner, changes, start, control, progress, keep, targets), "warm": warm}
+    finally:
+        if job.mode == EngineMode.REPAIR and not planner.ready:
+            idle.warm(planner)
+
+
+def _changed(
+    job: Job,
+    planner: Planner,
+    changes: list[Change],
+    start: Plan | None,
+    control: Control,
+    progress: Callable[[Progress], None],
+    keep: Callable[[Plan], None],
+    targets: Targets,
+) -> Outcome:
+    """What changes do to a plan."""
     answer = planner.change(
         changes, Mode(job.mode), gap=job.gap, time_limit=max(LEAST, control.deadline - time.monotonic()),
         progress=progress, stop=control.stop, start=start, keep=keep, targets=targets,
     )  # fmt: skip
-    return {**_answered(answer), "warm": warm}
+    return _answered(answer)
 
 
 def _planned(

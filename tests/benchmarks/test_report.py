@@ -176,6 +176,14 @@ def test_goals_are_judged_by_the_figures() -> None:
     ]
 
 
+def test_a_goal_with_more_time_is_judged_by_the_longest_run() -> None:
+    one = next(r for r in made_up.reference() if r.run.peer == "wattplan")
+    longer = replace(one, trajectory=[(400.0, 1000.0, 1000.5)], run=replace(one.run, budget=600.0))
+    found = verdicts([*made_up.everything(), longer])
+    assert found[2] == ("400 s", "reached")
+    assert found[:2] == verdicts(made_up.everything())[:2], "the others are judged where the searches stand side by side"
+
+
 def test_goals_that_were_not_measured_are_not_reached_either() -> None:
     assert {verdict for _, verdict in verdicts([])} == {"not measured"}
     few = [r for r in made_up.generated() if r.run.instance in ("gen-32-1", "gen-32-2")]

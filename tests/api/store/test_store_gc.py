@@ -12,7 +12,7 @@ from api.store.tables import Dataset, Run
 from tests.api.store.support import Clock, NewRun
 from tests.factories import small_dataset
 
-NOTHING = Collected(runs=0, events=0, datasets=0, answers=0, blobs=0, bytes=0)
+NOTHING = Collected(runs=0, events=0, datasets=0, studies=0, answers=0, blobs=0, bytes=0)
 
 
 def ended(store: Store, run: Run, plan: bytes = b"", state: RunState = RunState.SUCCEEDED) -> str:
@@ -40,7 +40,7 @@ def test_old_run_goes_with_its_events_and_plan(store: Store, new_run: NewRun, cl
     clock.forward(days=30)
     young = ended(store, new_run(), b"young plan")
     age_blobs(store)
-    expected = Collected(runs=1, events=2, datasets=0, answers=0, blobs=1, bytes=8)
+    expected = Collected(runs=1, events=2, datasets=0, studies=0, answers=0, blobs=1, bytes=8)
     assert collect(store, 30, dry_run=True) == expected
     assert left(store) == {old, young}
     assert len(list(store.blobs.all())) == 3, "a dry run deletes nothing"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import pytest
 
+from batch.engine.idle import idle
+from batch.engine.job import Job, Outcome
 from batch.engine.kept import forget
 from batch.engine.solving import outcome_of
 from models.changes import read_changes
@@ -17,7 +20,7 @@ from models.plan_files import plan_from_bytes, plan_to_bytes
 from optimizer import NoPlanError, plan
 from optimizer.highs import Control
 from optimizer.whatif import Planner
-from tests.batch.engine.bench import DEARER, Bench, job, same_plan
+from tests.batch.engine.bench import DEARER, PATIENCE, Bench, job, same_plan
 from tests.factories import small_dataset
 
 
@@ -105,10 +108,59 @@ def test_getting_ready_counts_for_the_time_limit_or_comes_before_it(
 
     monkeypatch.setattr(Planner, "warm", warm)
     monkeypatch.setattr(Planner, "change", change)
+    monkeypatch.setattr(idle, "warm", lambda planner: None)
     forget()
     question = job("ready", mode="repair", baseline=kept, changes=[DEARER], time_limit=2.0, warming=warming)
     assert outcome_of(question, threading.Event(), lambda _: None, lambda _: None)["failure"]["kind"] == "no_plan"
     assert given == pytest.approx([readied, searched])
+
+
+def ask(question: Job) -> Outcome:
+    return outcome_of(question, threading.Event(), lambda _: None, lambda _: None)
+
+
+def test_warming_for_which_an_answer_had_no_time_goes_on_after_it(kept: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every question with a short time limit would begin it anew, and none would find its planner warm."""
+    monkeypatch.setattr("batch.engine.kept.WARMING", 0.0)
+    forget()
+    question = job("cold", mode="repair", baseline=kept, changes=[DEARER])
+    first = ask(question)
+    assert first["plan"] is not None
+    deadline = time.monotonic() + PATIENCE
+    while idle.busy:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    again = ask(question)
+    assert (first["warm"], again["warm"]) == (False, True)
+    same_plan(again["plan"], plan_from_bytes(first["plan"]))
+
+
+def test_a_question_waits_for_its_planner_and_any_other_takes_the_process(kept: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way: list[tuple[str, bool]] = []
+    changed = Planner.change
+
+    def warm(self: Planner, control: Control | None = None) -> None:
+        """Takes as long as it is given, or half a second."""
+        assert control is not None
+        control.stop.wait(min(0.5, control.remaining))
+        under_way.append(("ended early" if control.stop.is_set() else "ended", idle.busy))
+
+    def change(self: Planner, *given: Any, **more: Any) -> Any:
+        under_way.append(("search", idle.busy))
+        return changed(self, *given, **more)
+
+    monkeypatch.setattr(Planner, "warm", warm)
+    monkeypatch.setattr(Planner, "change", change)
+    forget()
+    question = job("waits", mode="repair", baseline=kept, changes=[DEARER], time_limit=20.0)
+    ask(question)  # leaves its planner to be warmed
+    ask(question)
+    assert under_way == [("ended", False), ("search", False), ("ended", True), ("ended", False), ("search", False)]
+    del under_way[:]
+    assert idle.busy
+    ask(job("other"))
+    assert under_way == [("ended early", True)]
+    assert not idle.busy
 
 
 def test_an_evaluation_names_the_limits_that_are_broken(runner: asyncio.Runner, bench: Bench, kept: bytes) -> None:
