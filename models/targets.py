@@ -85,6 +85,11 @@ class Targets:
 NO_TARGETS = Targets()
 
 
+def held_to(most: Mapping[Measure, float]) -> list[str]:
+    """Limits in words, as changes are told: ``carbon at most 330 tonnes CO2``."""
+    return [f"{measure.value} at most {amount:,.10g} {MEASURES[measure][1]}" for measure, amount in most.items()]
+
+
 def read_most(plain: Mapping[str, object], label: str = "targets") -> dict[Measure, float]:
     """Most of each measure from plain values.
 

@@ -91,18 +91,23 @@ class Repair:
         if planner.duals is not None:
             record.certify(carried_duals(planner.matrix, planner.duals, matrix))
         nearby = Nearby(record, x, self._short(baseline), self._renewed(instance), self.planner.fixed)
-        if matrix.a.nnz <= SMALL or planner.threads == 1:
+        if matrix.a.nnz <= SMALL:
             self._as_it_was(record, x)
             self._bound(record)
-            if matrix.a.nnz <= SMALL:
-                try:
-                    search(record)
-                except NothingFeasibleError:  # the relaxation has a solution, whole numbers have none
-                    raise self._infeasible(record) from None
-            else:
-                self._near(record, (nearby.more_racks, nearby.other_racks, nearby.other_places), self.control)
-        else:
+            try:
+                search(record)
+            except NothingFeasibleError:  # the relaxation has a solution, whole numbers have none
+                raise self._infeasible(record) from None
+        elif planner.threads > 1:
             self._side_by_side(record, nearby, x)
+        elif self.targets:  # more of the old racks does not bring them nearer
+            self._near(record, (nearby.other_racks,), self.control)
+            self._bound(record)
+            self._near(record, (nearby.other_places,), self.control)
+        else:
+            self._as_it_was(record, x)
+            self._bound(record)
+            self._near(record, (nearby.more_racks, nearby.other_racks, nearby.other_places), self.control)
         nothing = record.best is None
         if nothing and not record.done:
             # A plan that is poor, so that there is one whatever the time: nothing near the old one holds.
@@ -130,8 +135,11 @@ class Repair:
         with ThreadPoolExecutor(1) as other:
             ended = other.submit(beside)
             try:
-                self._as_it_was(record, x)
-                self._near(record, (nearby.more_racks, nearby.other_places), control)
+                if self.targets:  # more of the old racks does not bring them nearer
+                    self._near(record, (nearby.other_places,), control)
+                else:
+                    self._as_it_was(record, x)
+                    self._near(record, (nearby.more_racks, nearby.other_places), control)
                 ended.result()
             finally:
                 enough.set()

@@ -13,7 +13,7 @@ from models.changes import Change, apply
 from models.dataset import Dataset
 from models.faults import Fault
 from models.plan import Plan
-from models.targets import NO_TARGETS, Targets
+from models.targets import NO_TARGETS, Measure, Targets, measured
 from optimizer.audit import audit
 from optimizer.audit.report import Violation
 from optimizer.decisions import decisions_from_plan, start_vector
@@ -49,11 +49,13 @@ class Evaluation:
         npv_usd: NPV of its decisions with the new data, USD.
         npv_terms: its terms, USD.
         violations: limits broken, and by how much.
+        totals: each measure of :class:`models.targets.Measure` over the horizon, in its unit.
     """
 
     npv_usd: float
     npv_terms: dict[str, float]
     violations: tuple[Violation, ...]
+    totals: dict[Measure, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -250,8 +252,9 @@ def evaluations(dataset: Dataset, plans: Sequence[Plan]) -> list[Evaluation]:
     found = []
     for made in plans:
         extract = Extract(instance, decisions_from_plan(instance, made.tables))
-        report = audit(dataset, extract.tables())
-        found.append(Evaluation(extract.npv_usd, extract.npv_terms, tuple(report.violations)))
+        tables = extract.tables()
+        report = audit(dataset, tables)
+        found.append(Evaluation(extract.npv_usd, extract.npv_terms, tuple(report.violations), measured(tables)))
     return found
 
 

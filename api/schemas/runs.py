@@ -79,6 +79,9 @@ class EvaluationView(Told):
     npv_usd: float
     npv_terms: dict[str, float]
     violations: list[ViolationView]
+    totals: dict[str, float] = Field(
+        default_factory=dict, description="carbon (tonnes CO2), capital (USD) and late (contract GPUs short, summed over periods)"
+    )
 
 
 class SolutionView(Told):

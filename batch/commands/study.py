@@ -108,8 +108,9 @@ def _asked(options: Options, progress: StudyProgress) -> Asked:
         return asked
     progress.phase("checking the scenarios")
     tried = check_scenarios(dataset, asked.scenarios, plan, str(options.study))
-    if tried < len(asked.scenarios) and not options.quiet:
-        progress.say(f"{tried} of {len(asked.scenarios)} scenarios were tried on the dataset, each level at least once where it can be")
+    change = sum(1 for scenario in asked.scenarios if scenario.changes)
+    if tried < change and not options.quiet:
+        progress.say(f"{tried} of {change} scenarios were tried on the dataset, each level at least once where it can be")
     return asked
 
 

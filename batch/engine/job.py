@@ -12,7 +12,8 @@ Outcome = dict[str, Any]
 
 - ``plan``: the plan as a zip file (:func:`models.plan_files.plan_to_bytes`), None if there is none;
 - ``summary``: that of the plan, or of the search that found none (its status is then ``none`` or ``infeasible``);
-- ``evaluation``: the baseline under the changes: npv_usd, npv_terms, violations (message, family, by);
+- ``evaluation``: the baseline under the changes: npv_usd, npv_terms, violations (message, family, by),
+  totals (by measure);
 - ``evaluations``: of mode evaluate, the same of each of the job's other plans;
 - ``sentences``, ``warnings`` (pointer, message, code): of the changes;
 - ``dataset_sha256``: after the changes; ``baseline_npv_usd``, ``difference_usd``: USD;

@@ -19,7 +19,7 @@ from models.faults import DatasetError, Fault, InputError
 from models.files import dataset_from_bytes
 from models.plan import Plan, StopReason, Summary
 from models.plan_files import plan_from_bytes, plan_to_bytes
-from models.targets import Targets, read_most
+from models.targets import Targets, held_to, read_most
 from optimizer import InfeasibleError, NoPlanError, Progress, SolverError, plan
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.explain.placement import PlacementError
@@ -125,7 +125,7 @@ def _changed(
         changes, Mode(job.mode), gap=job.gap, time_limit=max(LEAST, control.deadline - time.monotonic()),
         progress=progress, stop=control.stop, start=start, keep=keep, targets=targets,
     )  # fmt: skip
-    return _answered(answer)
+    return {**_answered(answer), "sentences": [*answer.sentences, *held_to(targets.most)]}
 
 
 def _planned(
@@ -144,7 +144,11 @@ def _planned(
         applied.dataset, gap=job.gap, time_limit=max(LEAST, control.deadline - time.monotonic()), threads=job.threads, seed=job.seed,
         start=start or baseline, progress=progress, stop=control.stop, keep=keep, targets=targets,
     )  # fmt: skip
-    known: Outcome = {"sentences": list(applied.sentences), "warnings": _told(applied.warnings), "dataset_sha256": applied.dataset.sha256}
+    known: Outcome = {
+        "sentences": [*applied.sentences, *held_to(targets.most)],
+        "warnings": _told(applied.warnings),
+        "dataset_sha256": applied.dataset.sha256,
+    }
     return {**known, **_with_plan(made), "seconds": made.summary.seconds.model_dump(), "warm": False}
 
 
@@ -195,7 +199,8 @@ def _plain(summary: Summary) -> dict[str, Any]:
 def _evaluated(evaluation: Evaluation) -> dict[str, Any]:
     violations = [{"message": v.message, "family": v.constraint, "by": float(v.amount)} for v in evaluation.violations]
     terms = {name: float(value) for name, value in evaluation.npv_terms.items()}
-    return {"npv_usd": float(evaluation.npv_usd), "npv_terms": terms, "violations": violations}
+    totals = {measure.value: total for measure, total in evaluation.totals.items()}
+    return {"npv_usd": float(evaluation.npv_usd), "npv_terms": terms, "violations": violations, "totals": totals}
 
 
 def _failed(kind: Failure, detail: str, faults: Iterable[Fault] = (), **known: Any) -> Outcome:

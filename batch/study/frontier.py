@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from batch.study.asked import Asked
 from batch.study.journal import Entry
-from batch.study.results import PLANNED
+from batch.study.results import PLANNED, TOTALS
 from models.study import Origin
 from models.targets import MEASURES, Measure, measured
 
@@ -68,10 +68,6 @@ def fronts(asked: Asked, entries: Mapping[int, Entry]) -> list[Front]:
     return found
 
 
-COLUMNS: dict[Measure, str] = {Measure.CARBON: "tco2", Measure.CAPITAL: "capex_usd", Measure.LATE: "short_gpu_periods"}
-"""Columns of a run with each measure."""
-
-
 def _points(asked: Asked, total: float, measure: Measure, rows: list[tuple[float, Mapping[str, object]]]) -> list[Point]:
     base = asked.base_npv_usd
     bound = asked.plan.summary.bound_usd
@@ -82,7 +78,7 @@ def _points(asked: Asked, total: float, measure: Measure, rows: list[tuple[float
         proven = -math.inf if status == "infeasible" else row.get("bound_usd")
         made.append(
             (
-                most, status, _number(row.get(COLUMNS[measure])) if has else math.nan, _number(row.get("npv_usd")) if has else math.nan,
+                most, status, _number(row.get(TOTALS[measure])) if has else math.nan, _number(row.get("npv_usd")) if has else math.nan,
                 math.inf if proven is None else _number(proven),
             )
         )  # fmt: skip

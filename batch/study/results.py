@@ -64,6 +64,8 @@ RUN_COLUMNS: dict[str, str] = {
     **{f"npv_{name}": f"{meaning}, discounted USD" for name, meaning in NPV_TERMS.items()},
 }
 """Columns of study.parquet after which one ``axis: name`` for each axis follows, and ``value: name`` for each range."""
+TOTALS: dict[Measure, str] = {Measure.CARBON: "tco2", Measure.CAPITAL: "capex_usd", Measure.LATE: "short_gpu_periods"}
+"""Columns with each measure."""
 _STATUS = {
     Failure.INFEASIBLE: RunStatus.INFEASIBLE, Failure.NO_PLAN: RunStatus.NO_PLAN, Failure.CHANGE_ERROR: RunStatus.INVALID,
     Failure.DATASET_ERROR: RunStatus.INVALID,
@@ -98,6 +100,7 @@ def entry_of(asked: Asked, run: int, outcome: Outcome, attempts: int) -> tuple[E
         broken = [violation["message"] for violation in evaluation["violations"]]
         row |= {"status": (RunStatus.BROKEN if broken else RunStatus.HOLDS).value, "npv_usd": evaluation["npv_usd"]}
         row |= {f"npv_{name}": value for name, value in evaluation["npv_terms"].items()}
+        row |= {TOTALS[Measure(name)]: value for name, value in evaluation.get("totals", {}).items()}
         row["detail"] = "; ".join(broken[:3]) + (f"; and {len(broken) - 3} more" if len(broken) > 3 else "")
     if row.get("npv_usd") is not None:
         row["delta_usd"] = row["npv_usd"] - asked.base_npv_usd

@@ -66,6 +66,7 @@ def test_each_run_is_the_answer_of_the_planner(live: Live, done: dict[str, Any])
     assert five["npv_usd"] == pytest.approx(wanted["half"]), "half of the racks, as with half of the supply"
     assert [run["study"] for run in runs] == [done["id"]] * 5
     assert runs[0]["most"] == {"capital": 50_000}, "the newest first"
+    assert runs[0]["sentences"] == ["capital at most 50,000 USD"]
     assert not everything & {run["id"] for run in runs}, "runs of studies are listed only if asked for"
 
 
@@ -143,6 +144,7 @@ def test_the_same_request_makes_one_study(live: Live) -> None:
         found = client.wait_study(first.json()["id"], PATIENCE)
         assert found["runs"]["succeeded"] == 1
         assert client.findings(found["id"])["statuses"] == {"broken": 1}, "ten racks where five can be had"
+        assert client.study_table(found["id"])[["capex_usd", "short_gpu_periods", "tco2"]].values.tolist() == [[100_000, 0, 0]]
 
 
 def test_a_scenario_that_cannot_be_is_a_result(live: Live) -> None:
@@ -185,6 +187,7 @@ def test_a_what_if_may_be_held_to_a_total(live: Live) -> None:
         racks = [client.plan_table(run["id"], "racks")["installed"].sum() for run in (three, four)]
     assert racks == [3, 4]
     assert again["id"] == three["id"]
+    assert three["sentences"] == ["capital at most 35,000 USD"]
     with live.http(Role.PLANNER) as http:
         for wrong in ({"most": {"carbn": 1}}, {"most": {"late": -1}}, {"mode": "evaluate", "most": {"late": 1}}):
             assert http.post(f"{PREFIX}/runs", json={"line": live.line, **wrong}).status_code == 422
