@@ -66,10 +66,14 @@ class Nearby:
         short: contract GPUs that the old plan served short, summed over periods, by contract.
         renewed: contracts that are new or differ from what the old plan knew.
         fixed: the relaxation with the old decisions, warm.
+        less: whether contracts may be declined, and sites leave a contract, where the old plan has them: limits that it need not hold
+            may ask for that.
     """
 
-    def __init__(self, record: Record, start: Floats, short: dict[str, float], renewed: Sequence[str], fixed: Warm) -> None:
-        self.record, self.start, self.short, self.renewed, self.fixed = record, start, short, list(renewed), fixed
+    def __init__(
+        self, record: Record, start: Floats, short: dict[str, float], renewed: Sequence[str], fixed: Warm, less: bool = False
+    ) -> None:  # fmt: skip
+        self.record, self.start, self.short, self.renewed, self.fixed, self.less = record, start, short, list(renewed), fixed, less
 
     def more_racks(self, control: Control) -> None:
         """The best plan with all of its racks, and more; contracts that it serves worse than the old plan did are placed anew.
@@ -92,7 +96,8 @@ class Nearby:
     def other_places(self, control: Control) -> None:
         """The best plan with other racks, and more opened, built or converted; contracts that it serves worse are placed anew."""
         record = self.record
-        x, contracts = (self.start, self.renewed) if record.best is None else (record.best, self._to_place(record.best))
+        known = record.best is None or self.less  # what is worse served within a limit need not be placed anew
+        x, contracts = (self.start, self.renewed) if known or record.best is None else (record.best, self._to_place(record.best))
         self._search(x, contracts, Keep.MOST, control)
 
     # parts -------------------------------------------------------------------------------------
@@ -161,7 +166,7 @@ class Nearby:
         self, x: Floats, contracts: Sequence[str], keep: Keep, control: Control, freed: Ints = NOTHING
     ) -> tuple[Shrunk, Program, Solution] | None:  # fmt: skip
         """The relaxation near a plan; None when it has no solution, or time is up."""
-        rest = shrink(self.record.matrix, *kept(self.record.matrix, x, contracts, keep, freed))
+        rest = shrink(self.record.matrix, *kept(self.record.matrix, x, contracts, keep, freed, self.less))
         program = Program(rest.matrix, threads=1, seed=self.record.seed)
         program.option("simplex_dual_edge_weight_strategy", DEVEX)
         found = program.solve(control, method="ipm")
@@ -221,7 +226,7 @@ class Nearby:
 
 
 def kept(
-    matrix: Matrix, x: Floats, contracts: Sequence[str], keep: Keep, freed: Ints = NOTHING
+    matrix: Matrix, x: Floats, contracts: Sequence[str], keep: Keep, freed: Ints = NOTHING, less: bool = False
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """Bounds of a model in which a solution's decisions stay.
 
@@ -230,6 +235,7 @@ def kept(
         contracts: that may be signed and served anew.
         keep: what stays.
         freed: columns that need not stay.
+        less: whether fewer contracts may be signed, and fewer sites serve each.
 
     Returns:
         Lower and upper bounds; shape (columns,) each.
@@ -237,16 +243,17 @@ def kept(
     lower, upper = matrix.lower.copy(), matrix.upper.copy()
     whole = np.clip(np.round(x), matrix.lower, matrix.upper)
 
-    def hold(family: str, chosen: Callable[[Index], bool], above: bool = False) -> None:
+    def hold(family: str, chosen: Callable[[Index], bool], above: bool = False, below: bool = False) -> None:
         first, index = matrix.columns[family]
         columns = np.array([first + i for i, key in enumerate(index) if chosen(key)], dtype=np.intp)
-        lower[columns] = whole[columns]
+        if not below:
+            lower[columns] = whole[columns]
         if not above:
             upper[columns] = whole[columns]
 
     anew = set(contracts)
     for family in ("sign", "serve"):
-        hold(family, lambda key: key[0] not in anew)
+        hold(family, lambda key: key[0] not in anew, below=less)
     if keep is Keep.CONTRACTS:
         return lower, upper
     first, index = matrix.columns["retrofit_ordered"]

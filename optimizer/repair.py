@@ -90,7 +90,7 @@ class Repair:
         x = start_vector(instance, matrix, decisions)
         if planner.duals is not None:
             record.certify(carried_duals(planner.matrix, planner.duals, matrix))
-        nearby = Nearby(record, x, self._short(baseline), self._renewed(instance), self.planner.fixed)
+        nearby = Nearby(record, x, self._short(baseline), self._renewed(instance), self.planner.fixed, bool(self.targets))
         if matrix.a.nnz <= SMALL:
             self._as_it_was(record, x)
             self._bound(record)
