@@ -179,10 +179,15 @@ class SiteSearch:
         self.sets = {c: tuple(s for s in self.sites[c] if lower[self.at[c, s]] > SERVES) for c in self.contracts}
         self.best, self.basis = found, self.program.basis()
 
-    def polish(self, tries: int = TRIES) -> bool:
-        """Free each contract once, in random order, and place it anew; whether anything was better."""
-        if self.sets:
-            self.hold_best()  # what was tried last need not be it
+    def polish(self, tries: int = TRIES, across: bool = False) -> bool:
+        """Free each contract once, in random order, and place it anew; whether anything was better.
+
+        Args:
+            across: begin at what was tried last, which need not be the best: contracts then take over its sites where that looks better,
+                and the best becomes a mixture of both. What is said of its worth is a guess until it is started from.
+        """
+        if self.sets and not across:
+            self.hold_best()
         gains = [self.replace([str(c)], tries) for c in self.random.permutation(self.contracts)]
         return any(gains)
 

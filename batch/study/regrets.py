@@ -14,6 +14,7 @@ from batch.study.asked import Asked
 from batch.study.folder import Folder
 from batch.study.journal import Entry
 from batch.study.results import PLANNED
+from models.study import Origin
 
 BASE_PLAN = -1
 """Number of the base plan among the plans."""
@@ -59,7 +60,10 @@ def chosen(asked: Asked, folder: Folder) -> tuple[list[int], list[int]]:
     entries = folder.finished()
     if not asked.regret.plans or asked.mode == "evaluate":
         return [], []
-    planned = sorted(run for run, entry in entries.items() if entry["row"]["status"] in PLANNED)
+    planned = sorted(
+        run for run, entry in entries.items()
+        if entry["row"]["status"] in PLANNED and asked.scenarios[run].origin is not Origin.FRONTIER  # its plans are choices of other limits
+    )  # fmt: skip
     there = folder.kept_plans()
     plans: dict[int, Decisions] = {BASE_PLAN: frozenset(tuple(d) for d in decisions_of(asked.plan))}
     plans |= {run: _decisions(entries[run]) for run in planned if run in there}

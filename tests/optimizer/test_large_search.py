@@ -441,6 +441,21 @@ def test_sites_found_can_be_held_and_are_worth_what_is_said(seed: int) -> None:
     assert held.objective >= found.root.objective - 1e-6 * abs(found.root.objective)
 
 
+@pytest.mark.parametrize("seed", SOME[:3])
+def test_a_mixture_of_starts_is_worth_what_is_said_once_it_is_started_from(seed: int) -> None:
+    """Polishing across starts guesses what a mixture is worth; the finer search that follows does not."""
+    instance, matrix = model(seed)
+    station = Station(instance, matrix, seed=seed)
+    if not station.sites(3.0, part=0, parts=2):
+        pytest.skip("no start holds")
+    for choice in station.better_sites(None, 3.0):
+        search = SiteSearch(instance, merge_periods(matrix, merge_groups(instance, choice.groups)).matrix, Control(), seed)
+        assert search.relax()
+        assert search.start_from(choice.sets)
+        search.hold_best()
+        assert choice.objective >= search.best.objective - 1e-6 * abs(search.best.objective), "settled decisions cost, and bring nothing"
+
+
 def test_a_station_completes_a_choice_once() -> None:
     instance, matrix = model(SOME[2])
     station = Station(instance, matrix)

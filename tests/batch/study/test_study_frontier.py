@@ -109,6 +109,7 @@ def test_a_frontier_from_the_file_to_the_report(tmp_path: Path, wattplan: Wattpl
     (tmp_path / "study.json").write_text(json.dumps(given))
     ended = wattplan("study", tmp_path / "study.json", "-o", tmp_path / "out", "--json")
     assert ended.code == 0
+    assert ended.document["regrets"] is None, "plans for other limits are not tried"
     carbon, capital = ended.document["frontiers"]
     assert carbon["points"][1]["npv_usd"] == pytest.approx(BEST - 5 * DEARER)
     assert carbon["points"][1]["proven_usd"] == pytest.approx(5 * DEARER, rel=1e-3)
