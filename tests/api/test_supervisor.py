@@ -32,7 +32,7 @@ class FakeEngine:
         gate: awaited before a job is taken.
     """
 
-    ready, desk_free = True, False
+    ready, desk_free, workers = True, False, 1
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []

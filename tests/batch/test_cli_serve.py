@@ -102,7 +102,7 @@ def test_gc_says_what_it_would_delete(tmp_path: Path, wattplan: Wattplan) -> Non
     assert ended.out.startswith("would delete 0 runs that ended more than 90 days ago")
     as_json = wattplan("gc", "--folder", str(folder), "--keep-days", "1", "--json")
     assert json.loads(as_json.out) == {
-        "dry_run": False, "keep_days": 1, "runs": 0, "events": 0, "datasets": 0, "answers": 0, "blobs": 0, "bytes": 0,
+        "dry_run": False, "keep_days": 1, "runs": 0, "events": 0, "datasets": 0, "studies": 0, "answers": 0, "blobs": 0, "bytes": 0,
     }  # fmt: skip
 
 
