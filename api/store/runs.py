@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from api.store.database import Database, added, new_id, required
 from api.store.errors import NotFoundError
-from api.store.idempotency import KEPT
 from api.store.paging import LIMIT, Page, page_of
+from api.store.repeated import entered, with_key
 from api.store.states import ACTIVE_STATES, END_EVENT, FINAL_STATES, OPEN_STATES, RunMode, RunState
 from api.store.tables import Dataset, Run, RunEvent
 from models.plan import SMALLEST_GAP, SolutionStatus, StopReason
@@ -106,13 +106,7 @@ class Runs:
             if study_id is not None:
                 there = and_(Run.study_id == study_id, Run.study_number == study_number)
                 return row if added(session, row) else session.scalars(select(Run).where(there)).one()
-            if idempotency_key is None:
-                session.add(row)
-                return row
-            mine = and_(Run.created_by == created_by, Run.idempotency_key == idempotency_key)
-            old = update(Run).where(mine, Run.created_at < now - KEPT).values(idempotency_key=None)
-            session.execute(old, execution_options={"synchronize_session": False})
-            return row if added(session, row) else session.scalars(select(Run).where(mine)).one()
+            return entered(session, row, now)
 
     def get(self, id: str) -> Run:
         """A run.
@@ -125,9 +119,8 @@ class Runs:
 
     def with_key(self, created_by: str, idempotency_key: str) -> Run | None:
         """The run that a caller's request with an idempotency key made within the last 24 hours."""
-        rows = select(Run).where(Run.created_by == created_by, Run.idempotency_key == idempotency_key)
         with self._database.reading() as session:
-            return session.scalars(rows.where(Run.created_at >= self._database.now() - KEPT)).first()
+            return with_key(session, Run, created_by, idempotency_key, self._database.now())
 
     def list(
         self,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import func, select, update
 
-from api.store.database import Database, added, new_id, required
+from api.store.database import Database, new_id, required
 from api.store.errors import NotFoundError
-from api.store.idempotency import KEPT
 from api.store.paging import LIMIT, Page, page_of
+from api.store.repeated import entered, with_key
 from api.store.states import OPEN_STATES, RunState
 from api.store.tables import Dataset, Run, Study
 
@@ -57,13 +57,7 @@ class Studies:
         with self._database.writing() as session:
             required(session, Dataset, base_dataset_id)
             required(session, Run, baseline_run_id)
-            if idempotency_key is None:
-                session.add(row)
-                return row
-            mine = and_(Study.created_by == created_by, Study.idempotency_key == idempotency_key)
-            old = update(Study).where(mine, Study.created_at < now - KEPT).values(idempotency_key=None)
-            session.execute(old, execution_options={"synchronize_session": False})
-            return row if added(session, row) else session.scalars(select(Study).where(mine)).one()
+            return entered(session, row, now)
 
     def get(self, id: str) -> Study:
         """A study.
@@ -79,9 +73,8 @@ class Studies:
 
     def with_key(self, created_by: str, idempotency_key: str) -> Study | None:
         """The study that a caller's request with an idempotency key made within the last 24 hours."""
-        rows = select(Study).where(Study.created_by == created_by, Study.idempotency_key == idempotency_key)
         with self._database.reading() as session:
-            return session.scalars(rows.where(Study.created_at >= self._database.now() - KEPT)).first()
+            return with_key(session, Study, created_by, idempotency_key, self._database.now())
 
     def list(self, cursor: str | None = None, limit: int = LIMIT, *, line_id: str | None = None) -> Page[Study]:
         """Studies, newest first.
