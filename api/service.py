@@ -27,7 +27,7 @@ from models.changes import Applied, Change, ChangeError, apply, read_changes
 from models.dataset import Dataset
 from models.plan import Plan
 from models.plan_files import plan_from_bytes
-from models.targets import held_to, read_most
+from models.targets import limits_in_words, read_most
 
 DATASETS, PLANS = 8, 8
 """How many are kept ready in memory."""
@@ -292,7 +292,7 @@ class Service:
             baseline_run_id=baseline, line_id=base.line, scenario_id=base.scenario, revision=base.revision,
             question=question, code_version=VERSION, created_by=by.key_id,
             answer={
-                "sentences": [*applied.sentences, *held_to(read_most(options.get("most", {})))],
+                "sentences": [*applied.sentences, *limits_in_words(read_most(options.get("most", {})))],
                 "warnings": [{"pointer": w.pointer, "message": w.problem, "code": w.code} for w in applied.warnings],
             },
             idempotency_key=by.idempotency_key, request_sha=None if by.idempotency_key is None else by.request,

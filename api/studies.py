@@ -24,7 +24,7 @@ from batch.study.results import entry_of
 from models.changes import ChangeError, apply, read_changes
 from models.faults import InputError
 from models.study import StudyError, check_scenarios, study_of
-from models.targets import held_to, read_most
+from models.targets import limits_in_words, read_most
 
 if TYPE_CHECKING:
     from api.service import Service
@@ -185,7 +185,7 @@ class Studies:
             service.keep(applied.dataset, row.created_by, derived=True)
             dataset_id = applied.dataset.sha256
             warnings = [{"pointer": w.pointer, "message": w.problem, "code": w.code} for w in applied.warnings]
-            answer = {"sentences": [*applied.sentences, *held_to(read_most(scenario.most))], "warnings": warnings}
+            answer = {"sentences": [*applied.sentences, *limits_in_words(read_most(scenario.most))], "warnings": warnings}
         service.store.runs.create(
             mode=RunMode(asked.mode), base_dataset_id=row.base_dataset_id, dataset_id=dataset_id,
             changes=[change.model_dump(mode="json") for change in changes], options={**row.options, "most": dict(scenario.most)},

@@ -85,7 +85,7 @@ class Targets:
 NO_TARGETS = Targets()
 
 
-def held_to(most: Mapping[Measure, float]) -> list[str]:
+def limits_in_words(most: Mapping[Measure, float]) -> list[str]:
     """Limits in words, as changes are told: ``carbon at most 330 tonnes CO2``."""
     return [f"{measure.value} at most {amount:,.10g} {MEASURES[measure][1]}" for measure, amount in most.items()]
 
