@@ -181,7 +181,10 @@ class Supervisor:
     async def _give_all(self) -> None:
         """Give runs to the engine until it has no more room, or none waits."""
         if self.engine is not None:
-            await asyncio.to_thread(self.studies.feed, self.engine.workers)
+            try:
+                await asyncio.to_thread(self.studies.feed, self.engine.workers)
+            except Exception:  # what is asked one by one does not wait for it
+                log.exception("no run of a study could be made")
         while self.engine is not None and (self.engine.free > 0 or self.engine.desk_free):
             run = await asyncio.to_thread(self._take_next, self.engine.free > 0, self.engine.desk_free)
             if run is None:
@@ -408,8 +411,8 @@ class Supervisor:
             return None
 
     def _first_plan(self, run: Any) -> None:
-        """A plan line's first plan becomes its baseline."""
-        if run.mode is not RunMode.PLAN or run.plan_blob is None or run.line_id is None or run.changes:
+        """A plan line's first plan becomes its baseline; not one that is held to something that its dataset does not ask."""
+        if run.mode is not RunMode.PLAN or run.plan_blob is None or run.line_id is None or run.changes or run.options.get("most"):
             return
         line = self.store.lines.get(run.line_id)
         if line.run_id is None and line.dataset_id == run.dataset_id:

@@ -16,6 +16,7 @@ from api.settings import Settings
 from api.store import RunMode, RunState, Store
 from batch.engine import Ended, Fate, Job
 from models.plan_files import plan_to_bytes
+from models.targets import Measure
 from optimizer import plan
 from tests.batch.engine.bench import until
 from tests.factories import small_dataset
@@ -324,6 +325,37 @@ def test_first_plan_becomes_the_baseline_though_the_service_ends_in_between(
         assert store.lines.get("small").run_id is None
         service, engine = await served()
         assert store.lines.get("small").run_id == run
+        await service.supervisor.close()
+
+    asyncio.run(check())
+
+
+def test_first_plan_that_is_held_to_a_total_is_no_baseline(store: Store, served: Served) -> None:
+    async def check() -> None:
+        service, engine = await served()
+        run, _ = service.accept(RunRequest(mode=RunMode.PLAN, line="small", most={Measure.CAPITAL: 35_000.0}, fresh=True), "anna")
+        service.supervisor.ring()
+        assert (await jobs(engine, 1)).most == {"capital": 35_000.0}
+        engine.end(str(run.id), done())
+        await in_state(store, str(run.id), RunState.SUCCEEDED)
+        assert store.lines.get("small").run_id is None
+        await service.supervisor.close()
+
+    asyncio.run(check())
+
+
+def test_studies_that_fail_hold_up_nothing_else(store: Store, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        service, engine = await served()
+
+        def feed(workers: int) -> None:
+            raise RuntimeError("a study can't make its runs")
+
+        monkeypatch.setattr(service.studies, "feed", feed)
+        run = ask(service)
+        await jobs(engine, 1)
+        engine.end(run, done())
+        await in_state(store, run, RunState.SUCCEEDED)
         await service.supervisor.close()
 
     asyncio.run(check())
