@@ -64,6 +64,9 @@ DatasetOption = Annotated[
     Path | None, typer.Option("--dataset", metavar="DATASET", help="Dataset of the plan (default: PLAN/dataset.json).")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+AllThreads = Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of the solver (default: all cores).")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Random seed of the solver.")]
 
 
 def _version(wanted: bool) -> None:
@@ -92,13 +95,13 @@ def plan(
     gap: Annotated[float, typer.Option(metavar="SHARE", help="Stop at this proven gap; 0.01 is 1 % of NPV.")] = 0.01,
     directives: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV file of directives laid over the dataset's.")] = None,
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="Stop after this time with the best plan.")] = 600.0,
-    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver (default: all cores).")] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the solver.")] = 0,
+    threads: AllThreads = None,
+    seed: Seed = 0,
     start: Annotated[Path | None, typer.Option(metavar="PLAN", help="Plan to start from.")] = None,
     baseline: Annotated[BaselineRule | None, typer.Option(help="Also plan by this rule, and compare.")] = None,
     write_mps: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the matrix as an MPS file.")] = None,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: Quiet = False,
 ) -> Outcome:
     """Find the plan with the highest net present value. Ctrl-C stops and writes the best plan so far."""
     from batch.commands import plan as command
@@ -121,10 +124,10 @@ def whatif(
     dataset: DatasetOption = None,
     gap: Annotated[float, typer.Option(metavar="SHARE", help="Stop at this proven gap; 0.01 is 1 % of NPV.")] = 0.01,
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="Stop after this time with the best plan.")] = 60.0,
-    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver (default: all cores).")] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the solver.")] = 0,
+    threads: AllThreads = None,
+    seed: Seed = 0,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: Quiet = False,
 ) -> Outcome:
     """Say what changes of its dataset do to a plan."""
     from batch.commands import whatif as command
@@ -148,7 +151,7 @@ def study(
     ] = None,
     keep_plans: Annotated[bool, typer.Option("--keep-plans", help="Write each run's plan as a folder in DIR/plans.")] = False,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: Quiet = False,
 ) -> Outcome:
     """Run many what-ifs from one plan: which decisions hold whatever comes, how NPV spreads, what moves it, what is regretted.
 
@@ -178,7 +181,7 @@ def futures(
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes of the solver (default: all cores).")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed of draws and solver.")] = 0,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: Quiet = False,
 ) -> Outcome:
     """Find the plan that is best over many futures: what to decide now, and how each future goes on."""
     from batch.commands import futures as command
@@ -290,10 +293,10 @@ def alternatives(
     tries: Tries = 5,
     time_limit: SearchLimit = 60.0,
     dataset: DatasetOption = None,
-    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver (default: all cores).")] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the solver.")] = 0,
+    threads: AllThreads = None,
+    seed: Seed = 0,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: Quiet = False,
 ) -> Outcome:
     """Find plans that lose little and differ much: from the plan given, and from each other. Ctrl-C writes those found."""
     from batch.commands import alternatives as command
@@ -312,10 +315,10 @@ def nearest(
     tries: Tries = 6,
     time_limit: SearchLimit = 60.0,
     dataset: DatasetOption = None,
-    threads: Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver (default: all cores).")] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Random seed of the solver.")] = 0,
+    threads: AllThreads = None,
+    seed: Seed = 0,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: Quiet = False,
 ) -> Outcome:
     """Find the plan nearest to a published one that loses little against the best. Ctrl-C writes the nearest found."""
     from batch.commands import nearest as command
@@ -327,7 +330,6 @@ def nearest(
 
 TimeLimit = Annotated[float, typer.Option(metavar="SECONDS", help="Stop after this time with what is found.")]
 Threads = Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver (default: 1).")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Random seed of the solver.")]
 
 
 @app.command()

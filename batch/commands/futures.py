@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from batch.commands import futures_folder
+from batch.commands.checks import check_gap, check_seed, check_threads, check_time_limit
 from batch.commands.futures_text import futures_lines
 from batch.commands.interrupt import stop_on_signal
 from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from optimizer.futures import FuturesPlan
 
-LARGEST_SEED = 2**31 - 1
 MOST_DRAWS = 10_000
 
 
@@ -60,14 +59,10 @@ class Options:
             raise bad_option("--cvar", self.cvar, "a share of probability, 0 to below 1 (0.95: the mean of the worst 5 %)")
         if not 0 <= self.weight <= 1:
             raise bad_option("--weight", self.weight, "a share, 0 (expectation alone) to 1 (CVaR alone)")
-        if not (math.isfinite(self.gap) and self.gap >= 0):
-            raise bad_option("--gap", self.gap, "a share of the value, 0 or more (0.01 is 1 %)")
-        if not (math.isfinite(self.time_limit) and self.time_limit > 0):
-            raise bad_option("--time-limit", self.time_limit, "seconds, more than 0")
-        if self.workers is not None and not 1 <= self.workers <= 1024:
-            raise bad_option("--workers", self.workers, "1 to 1024")
-        if not 0 <= self.seed <= LARGEST_SEED:
-            raise bad_option("--seed", self.seed, f"0 to {LARGEST_SEED}")
+        check_gap(self.gap, "the value")
+        check_time_limit(self.time_limit)
+        check_threads(self.workers, "--workers")
+        check_seed(self.seed)
         futures_folder.check_target(self.output)
 
 

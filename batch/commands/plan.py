@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from batch.commands import directives, plan_folder
+from batch.commands.checks import check_gap, check_seed, check_threads, check_time_limit
 from batch.commands.interrupt import stop_on_signal
-from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
+from batch.commands.outcome import CommandError, ExitCode, Outcome
 from batch.commands.uplift import uplift, uplift_lines
 from batch.progress import SearchProgress
 from models.dataset import Dataset
@@ -25,7 +25,6 @@ from models.plan_files import read_plan
 if TYPE_CHECKING:
     import threading
 
-LARGEST_SEED = 2**31 - 1
 DUALS = ".duals.csv"
 """What the kernel adds to the name of the matrix for the duals that certify the bound."""
 
@@ -52,14 +51,10 @@ class Options:
         Raises:
             CommandError: an option whose value cannot be, or an output that cannot be written.
         """
-        if not (math.isfinite(self.gap) and self.gap >= 0):
-            raise bad_option("--gap", self.gap, "a share of NPV, 0 or more (0.01 is 1 %)")
-        if not (math.isfinite(self.time_limit) and self.time_limit > 0):
-            raise bad_option("--time-limit", self.time_limit, "seconds, more than 0")
-        if self.threads is not None and not 1 <= self.threads <= 1024:
-            raise bad_option("--threads", self.threads, "1 to 1024")
-        if not 0 <= self.seed <= LARGEST_SEED:
-            raise bad_option("--seed", self.seed, f"0 to {LARGEST_SEED}")
+        check_gap(self.gap)
+        check_time_limit(self.time_limit)
+        check_threads(self.threads)
+        check_seed(self.seed)
         plan_folder.check_target(self.output)
         if self.write_mps is not None:
             if self.write_mps.is_dir():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch.commands import plan_folder
+from batch.commands.checks import check_threads, check_time_limit
 from batch.commands.diff_text import listed, millions
 from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
 from models.faults import Fault, InputError
@@ -43,19 +44,8 @@ class Options:
         """
         if self.confirm < 0:
             raise bad_option("--confirm", self.confirm, "0 or more prices")
-        check_time_and_threads(self.time_limit, self.threads)
-
-
-def check_time_and_threads(time_limit: float, threads: int | None) -> None:
-    """See that a time limit and a number of threads can be.
-
-    Raises:
-        CommandError: they can't.
-    """
-    if not 0 < time_limit < float("inf"):
-        raise bad_option("--time-limit", time_limit, "seconds, more than 0")
-    if threads is not None and not 1 <= threads <= 1024:
-        raise bad_option("--threads", threads, "1 to 1024")
+        check_time_limit(self.time_limit)
+        check_threads(self.threads)
 
 
 def run(options: Options) -> Outcome:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from batch.commands import plan_folder
+from batch.commands.checks import check_threads, check_time_limit
 from batch.commands.interrupt import stop_on_signal
 from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
 from batch.engine import EngineError
@@ -21,8 +21,6 @@ from batch.study.results import PLANNED, PROVEN, RunStatus
 from batch.study.words import text_of
 from models.plan_files import read_plan
 from models.study import check_scenarios, read_study
-
-MOST_WORKERS = 1024
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,10 @@ class Options:
         Raises:
             CommandError: an option whose value cannot be, or an output that cannot be written.
         """
-        for name, value in (("--workers", self.workers), ("--threads", self.threads)):
-            if not 1 <= value <= MOST_WORKERS:
-                raise bad_option(name, value, f"1 to {MOST_WORKERS}")
-        if self.time_limit is not None and not (math.isfinite(self.time_limit) and self.time_limit > 0):
-            raise bad_option("--time-limit", self.time_limit, "seconds, more than 0")
+        check_threads(self.workers, "--workers")
+        check_threads(self.threads)
+        if self.time_limit is not None:
+            check_time_limit(self.time_limit)
         if self.scheduler is not None and "://" not in self.scheduler:
             raise bad_option("--scheduler", self.scheduler, "an address such as tcp://host:8786")
         plan_folder.check_writable(self.output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from batch.commands import plan_folder
+from batch.commands.checks import check_gap, check_seed, check_threads, check_time_limit
 from batch.commands.interrupt import stop_on_signal
 from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
 from batch.progress import SearchProgress
@@ -49,12 +49,10 @@ class Options:
         Raises:
             CommandError: an option whose value cannot be, or an output that cannot be written.
         """
-        if not (math.isfinite(self.gap) and self.gap >= 0):
-            raise bad_option("--gap", self.gap, "a share of NPV, 0 or more (0.01 is 1 %)")
-        if not (math.isfinite(self.time_limit) and self.time_limit > 0):
-            raise bad_option("--time-limit", self.time_limit, "seconds, more than 0")
-        if self.threads is not None and not 1 <= self.threads <= 1024:
-            raise bad_option("--threads", self.threads, "1 to 1024")
+        check_gap(self.gap)
+        check_time_limit(self.time_limit)
+        check_threads(self.threads)
+        check_seed(self.seed)
         if self.output is not None:
             if self.mode == "evaluate":
                 raise bad_option("--output", self.output, "nothing with --mode evaluate, which makes no plan")

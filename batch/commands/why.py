@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch.commands import plan_folder
+from batch.commands.checks import check_threads, check_time_limit
 from batch.commands.diff_text import listed, millions
 from batch.commands.directives import apply_directives
 from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
-from batch.commands.prices import check_time_and_threads
 from models.dataset import Dataset
 from models.files import read_dataset
 from models.plan import NPV_TERMS, Plan
@@ -47,7 +47,8 @@ class Wished:
 
 
 def _read(options: Options) -> tuple[Plan, Dataset]:
-    check_time_and_threads(options.time_limit, options.threads)
+    check_time_limit(options.time_limit)
+    check_threads(options.threads)
     plan = read_plan(options.plan)
     return plan, plan_folder.dataset_of(plan, options.plan, options.dataset)
 
@@ -133,7 +134,8 @@ def conflict(path: Path, directives: Path | None, time_limit: float, threads: in
     from optimizer.explain.conflict import explain_conflict
     from optimizer.highs import Control
 
-    check_time_and_threads(time_limit, threads)
+    check_time_limit(time_limit)
+    check_threads(threads)
     dataset = read_dataset(path)
     if directives is not None:
         dataset = apply_directives(dataset, directives)
