@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from batch.engine.idle import idle
 from batch.engine.job import Job, Outcome
-from batch.engine.kept import ground_of, planner_of, warmed
+from batch.engine.kept import ground_of, planner_of
 from models.changes import apply, read_changes
 from models.faults import Fault, InputError
 from models.files import dataset_from_bytes
@@ -20,6 +21,7 @@ from optimizer.explain.question import Kind, Question, asked_for, read_question
 from optimizer.explain.why import Why, why
 from optimizer.explain.why_not import WhyNot, why_not
 from optimizer.highs import Control, SolverError
+from optimizer.whatif import WARMING
 
 
 def explained(job: Job, control: Control) -> Outcome:
@@ -56,6 +58,7 @@ def _of_plan(job: Job, question: Question, control: Control) -> tuple[dict[str, 
     if job.baseline is None:
         raise InputError([Fault("baseline", "is missing", allowed="a plan to explain", code="missing_value", pointer="/baseline")])
     if question.kind is Kind.PRICES:
+        idle.give_way()
         ground, warm = ground_of(job, job.baseline)
         prices = priced(ground, confirm=question.confirm, signing=question.signing, control=control, threads=job.threads)
         return {"kind": question.kind.value, **as_json(prices)}, warm
@@ -63,7 +66,7 @@ def _of_plan(job: Job, question: Question, control: Control) -> tuple[dict[str, 
     assert planner.current is not None
     asked = asked_for(question, planner.instance)
     if not (isinstance(asked, Wish) and obstacles(asked, planner.instance)):  # what the data alone refuse needs no solve
-        warmed(planner, control, job.time_limit)
+        idle.ready(planner, control.until(WARMING * job.time_limit))
     answer: WhyNot | Why
     if question.kind is Kind.WHY_NOT:
         answer = why_not(
@@ -72,11 +75,13 @@ def _of_plan(job: Job, question: Question, control: Control) -> tuple[dict[str, 
     else:
         assert not isinstance(asked, Wish)
         answer = why(planner.dataset, planner.current, asked, planner=planner, control=control, threads=job.threads, seed=job.seed)
+    idle.warm(planner)
     return {"kind": question.kind.value, **as_json(answer)}, warm
 
 
 def _conflict(job: Job, control: Control) -> tuple[dict[str, Any], bool]:
     """The rules of a changed dataset that can't hold together; no model of it is kept."""
+    idle.give_way()
     baseline = None if job.baseline is None else plan_from_bytes(job.baseline)
     applied = apply(dataset_from_bytes(job.dataset), read_changes(job.changes), baseline)
     found = explain_conflict(applied.dataset, control=control, threads=job.threads, seed=job.seed)

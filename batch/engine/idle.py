@@ -25,13 +25,24 @@ class Idle:
         self._stop = threading.Event()
 
     def warm(self, planner: Planner) -> None:
-        """Begin, or go on; another planner is given up."""
-        if self._planner is planner and self.busy:
+        """Begin, or go on, where a planner is not ready yet; another one is given up."""
+        if planner.ready or (self._planner is planner and self.busy):
             return
         self.give_way()
         self._planner, self._stop = planner, threading.Event()
         self._thread = threading.Thread(target=self._run, args=(planner, self._stop), name="warming", daemon=True)
         self._thread.start()
+
+    def ready(self, planner: Planner, ahead: Control) -> bool:
+        """Get a planner ready for a question, as far as there is time for that; what is under way for it is waited for.
+
+        Returns:
+            Whether its relaxation was solved before that.
+        """
+        self.join(planner, ahead)
+        solved = planner.relaxation.basis is not None
+        planner.warm(ahead)
+        return solved
 
     def join(self, planner: Planner, control: Control) -> None:
         """Wait until a planner is warm, if that is under way; then, or when time is up, nothing is under way any more."""

@@ -12,8 +12,7 @@ from models.files import dataset_from_bytes
 from models.plan import Plan
 from models.plan_files import plan_from_bytes
 from optimizer.explain.ground import Ground
-from optimizer.highs import Control
-from optimizer.whatif import WARMING, Planner
+from optimizer.whatif import Planner
 
 PLANNERS, GROUNDS, PLANS = 2, 1, 64
 """How many are kept."""
@@ -47,11 +46,6 @@ def ground_of(job: Job, baseline: bytes) -> tuple[Ground, bool]:
 def plan_of(data: bytes) -> Plan:
     """A plan from its bytes; plans are only read, so that one can be given twice."""
     return _kept(_plans, (hashlib.sha256(data).hexdigest(),), PLANS, lambda: plan_from_bytes(data))[0]
-
-
-def warmed(planner: Planner, control: Control, time_limit: float) -> None:
-    """Solve what every what-if starts from, within a share of the time limit."""
-    planner.warm(control.until(WARMING * time_limit))
 
 
 def forget() -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from batch.engine import kept
@@ -19,7 +20,7 @@ from models.faults import DatasetError, Fault, InputError
 from models.files import dataset_from_bytes
 from models.plan import Plan, StopReason, Summary
 from models.plan_files import plan_from_bytes, plan_to_bytes
-from models.targets import Targets, held_to, read_most
+from models.targets import Targets, limits_in_words, read_most
 from optimizer import InfeasibleError, NoPlanError, Progress, SolverError, plan
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.explain.placement import PlacementError
@@ -75,80 +76,85 @@ def outcome_of(job: Job, stop: threading.Event, progress: Callable[[Progress], N
 
 
 def _solved(job: Job, control: Control, progress: Callable[[Progress], None], keep: Callable[[Plan], None]) -> Outcome:
-    if job.mode not in (
-        EngineMode.REPAIR,
-        EngineMode.EVALUATE,
-    ):  # the first waits for a planner that is being warmed, the second solves nothing
+    # A repair or an explanation may wait for the planner that is being warmed, and an evaluation solves nothing.
+    if job.mode in (EngineMode.PLAN, EngineMode.REOPTIMIZE):
         idle.give_way()
     if job.mode == EngineMode.EXPLAIN:
         return explained(job, control)
     if control.stop.is_set():
         return _stopped(job)
-    changes = read_changes(job.changes)
-    start = None if job.start is None else plan_from_bytes(job.start)
-    targets = Targets(read_most(job.most))
+    search = _Search(
+        read_changes(job.changes), None if job.start is None else plan_from_bytes(job.start), Targets(read_most(job.most)), progress, keep
+    )
     if job.mode == EngineMode.PLAN:
-        return _planned(job, changes, start, control, progress, keep, targets)
+        return _planned(job, search, control)
     if job.baseline is None:
         raise InputError([Fault("baseline", "is missing", allowed="a plan to start from", code="missing_value", pointer="/baseline")])
     if job.mode == EngineMode.EVALUATE:
-        scored = evaluate(dataset_from_bytes(job.dataset), changes, plan_from_bytes(job.baseline))
+        scored = evaluate(dataset_from_bytes(job.dataset), search.changes, plan_from_bytes(job.baseline))
         return {**_answered(scored), **_others(scored, job), "warm": False}
     planner, warm = kept.planner_of(job, job.baseline)
-    if job.mode == EngineMode.REPAIR:
-        idle.join(planner, control.until(job.warming or WARMING * job.time_limit))
-        warm = warm and planner.relaxation.basis is not None
-        if job.warming > 0:
-            planner.warm(Control(time.monotonic() + job.warming, control.stop))
-            control = Control(time.monotonic() + job.time_limit, control.stop)
-        else:
-            kept.warmed(planner, control, job.time_limit)
+    if job.mode == EngineMode.REOPTIMIZE:
+        return {**_changed(job, planner, search, control), "warm": warm}
+    warm, control = _readied(job, planner, warm, control)
     try:
-        return {**_changed(job, planner, changes, start, control, progress, keep, targets), "warm": warm}
-    finally:
-        if job.mode == EngineMode.REPAIR and not planner.ready:
-            idle.warm(planner)
+        found = _changed(job, planner, search, control)
+    except (InfeasibleError, NoPlanError):
+        idle.warm(planner)
+        raise
+    idle.warm(planner)
+    return {**found, "warm": warm}
 
 
-def _changed(
-    job: Job,
-    planner: Planner,
-    changes: list[Change],
-    start: Plan | None,
-    control: Control,
-    progress: Callable[[Progress], None],
-    keep: Callable[[Plan], None],
-    targets: Targets,
-) -> Outcome:
+@dataclass(frozen=True)
+class _Search:
+    """What is searched for, and who is told.
+
+    Attributes:
+        changes: of the dataset.
+        start: a plan to go on from.
+        targets: that the plan must hold.
+        progress, keep: called as the search goes on.
+    """
+
+    changes: list[Change]
+    start: Plan | None
+    targets: Targets
+    progress: Callable[[Progress], None]
+    keep: Callable[[Plan], None]
+
+    def sentences(self, of_changes: Iterable[str]) -> list[str]:
+        """Changes and targets in words."""
+        return [*of_changes, *limits_in_words(self.targets.most)]
+
+
+def _readied(job: Job, planner: Planner, known: bool, control: Control) -> tuple[bool, Control]:
+    """Get a planner ready for a repair; whether it was before, and the clock of the repair itself."""
+    ahead = Control(time.monotonic() + job.warming, control.stop) if job.warming > 0 else control.until(WARMING * job.time_limit)
+    solved = idle.ready(planner, ahead)
+    return known and solved, Control(time.monotonic() + job.time_limit, control.stop) if job.warming > 0 else control
+
+
+def _changed(job: Job, planner: Planner, search: _Search, control: Control) -> Outcome:
     """What changes do to a plan."""
     answer = planner.change(
-        changes, Mode(job.mode), gap=job.gap, time_limit=max(LEAST, control.deadline - time.monotonic()),
-        progress=progress, stop=control.stop, start=start, keep=keep, targets=targets,
+        search.changes, Mode(job.mode), gap=job.gap, time_limit=max(LEAST, control.deadline - time.monotonic()), stop=control.stop,
+        progress=search.progress, start=search.start, keep=search.keep, targets=search.targets,
     )  # fmt: skip
-    return {**_answered(answer), "sentences": [*answer.sentences, *held_to(targets.most)]}
+    return {**_answered(answer), "sentences": search.sentences(answer.sentences)}
 
 
-def _planned(
-    job: Job,
-    changes: list[Change],
-    start: Plan | None,
-    control: Control,
-    progress: Callable[[Progress], None],
-    keep: Callable[[Plan], None],
-    targets: Targets,
-) -> Outcome:
+def _planned(job: Job, search: _Search, control: Control) -> Outcome:
     """A plan from nothing, or from one that was kept."""
     baseline = None if job.baseline is None else plan_from_bytes(job.baseline)
-    applied = apply(dataset_from_bytes(job.dataset), changes, baseline)
+    applied = apply(dataset_from_bytes(job.dataset), search.changes, baseline)
     made = plan(
         applied.dataset, gap=job.gap, time_limit=max(LEAST, control.deadline - time.monotonic()), threads=job.threads, seed=job.seed,
-        start=start or baseline, progress=progress, stop=control.stop, keep=keep, targets=targets,
+        start=search.start or baseline, progress=search.progress, stop=control.stop, keep=search.keep, targets=search.targets,
     )  # fmt: skip
     known: Outcome = {
-        "sentences": [*applied.sentences, *held_to(targets.most)],
-        "warnings": _told(applied.warnings),
-        "dataset_sha256": applied.dataset.sha256,
-    }
+        "sentences": search.sentences(applied.sentences), "warnings": _told(applied.warnings), "dataset_sha256": applied.dataset.sha256,
+    }  # fmt: skip
     return {**known, **_with_plan(made), "seconds": made.summary.seconds.model_dump(), "warm": False}
 
 

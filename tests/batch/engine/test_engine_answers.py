@@ -121,7 +121,7 @@ def ask(question: Job) -> Outcome:
 
 def test_warming_for_which_an_answer_had_no_time_goes_on_after_it(kept: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else every question with a short time limit would begin it anew, and none would find its planner warm."""
-    monkeypatch.setattr("batch.engine.kept.WARMING", 0.0)
+    monkeypatch.setattr("batch.engine.solving.WARMING", 0.0)
     forget()
     question = job("cold", mode="repair", baseline=kept, changes=[DEARER])
     first = ask(question)

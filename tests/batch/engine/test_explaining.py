@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from batch.engine import Failure, Outcome, kept
+from batch.engine.idle import idle
 from batch.engine.solving import outcome_of
 from models.plan_files import plan_to_bytes
 from optimizer import plan
@@ -53,6 +54,14 @@ def test_what_the_plan_does_not_have_is_no_crash(baseline: bytes, ask: dict[str,
 
 def test_a_question_about_no_plan_is_refused() -> None:
     assert explained(None, {"kind": "prices"})["failure"]["kind"] == Failure.PLAN_ERROR
+
+
+def test_warming_for_which_an_explanation_had_no_time_goes_on_after_it(baseline: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batch.engine.explaining.WARMING", 0.0)
+    begun: list[bool] = []
+    monkeypatch.setattr(idle, "warm", lambda planner: begun.append(planner.ready))
+    explained(baseline, {"kind": "why_not", "gpus": 40.0, "site_id": "b"})
+    assert begun == [False]
 
 
 def test_the_next_question_finds_the_models_ready(baseline: bytes) -> None:
