@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from models.tables import ContractStatus
+from models.targets import CAPITAL_TERMS
 from optimizer.extract import Extract
 
 KPIS: dict[str, tuple[str, str]] = {
@@ -55,7 +56,7 @@ def kpis(extract: Extract) -> dict[str, Any]:
         "it_used_mw_start": float(used[0]),
         "it_used_mw_most": float(used.max()),
         "it_used_share_mean": share(used.sum(), limit.sum()),
-        "capital_usd": -float(sum(extract.cash[n].sum() for n in ("gpu_capital", "block_capex", "activation", "retrofits"))),
+        "capital_usd": -float(sum(extract.cash[n].sum() for n in CAPITAL_TERMS)),
         "revenue_usd": float(extract.cash["contract_revenue"].sum() + extract.cash["market_revenue"].sum()),
         "energy_mwh": float(extract.energy["energy_mwh"].sum()),
         "tco2": float(extract.energy["tco2"].sum()),
