@@ -91,7 +91,7 @@ def _document(options: Options, plan: Plan, found: list[Alternative]) -> dict[st
         "alternatives": [
             {
                 "name": one.name, "npv_usd": one.plan.summary.npv_usd, "bound_usd": one.plan.summary.bound_usd, "loss_usd": one.loss_usd,
-                "apart": one.apart, "ceiling": one.ceiling, "tried": level.tried_document(one.found.tried),
+                "apart": one.apart, "ceiling": one.found.ceiling, "tried": level.tried_document(one.found.tried),
             }
             for one in found
         ],
@@ -115,7 +115,7 @@ def _lines(options: Options, plan: Plan, found: list[Alternative], paths: dict[s
         f"the plan given: NPV {money(plan.summary.npv_usd)}; a loss of {options.loss:.2%} is {money(options.loss * abs(plan.summary.npv_usd or 0.0))}"
     ]
     for one in found:
-        proven = "" if one.ceiling is None else f"; that {one.ceiling:.0%} or more costs more than the loss is proven"
+        proven = "" if one.found.ceiling is None else f"; that {one.found.ceiling:.0%} or more costs more than the loss is proven"
         lines.append(f"{one.name}: NPV {money(one.plan.summary.npv_usd)}, {money(one.loss_usd)} less; apart {one.apart:.1%}{proven}")
     if not found:
         lines.append("no other plan was found within the loss; more: --loss, --time-limit, --tries")

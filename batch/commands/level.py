@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from batch.commands.checks import check_seed, check_threads, check_time_limit
 from batch.commands.outcome import CommandError, ExitCode, bad_option
 from batch.progress import SearchProgress
 from models.dataset import Dataset
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from optimizer.tradeoffs.level import Asking, Tried
 
 T = TypeVar("T")
-LARGEST_LOSS = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,13 @@ class Options:
         Raises:
             CommandError: an option whose value cannot be.
         """
-        if not 0 <= self.loss <= LARGEST_LOSS:
+        if not 0 <= self.loss <= 1:
             raise bad_option("--loss", self.loss, "a share of NPV, 0 to 1 (0.01 is 1 %)")
         if not 1 <= self.tries <= 100:
             raise bad_option("--tries", self.tries, "1 to 100")
-        if not (math.isfinite(self.time_limit) and self.time_limit > 0):
-            raise bad_option("--time-limit", self.time_limit, "seconds, more than 0")
-        if self.threads is not None and not 1 <= self.threads <= 1024:
-            raise bad_option("--threads", self.threads, "1 to 1024")
+        check_time_limit(self.time_limit)
+        check_threads(self.threads)
+        check_seed(self.seed)
 
 
 def floor_usd(plan: Plan, loss: float) -> float:

@@ -16,7 +16,7 @@ from models.plan import Plan
 from models.plan_files import read_plan
 
 if TYPE_CHECKING:
-    from optimizer.tradeoffs.nearest import Nearest
+    from optimizer.tradeoffs.level import Highest
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ def run(options: Options, errors: Console) -> Outcome:
         InputError: faults of plans or dataset.
         StorageError: the result could not be written.
     """
+    from optimizer.instance import Instance
     from optimizer.tradeoffs.nearest import nearest
+    from optimizer.tradeoffs.targets import in_common
 
     options.check()
     with SearchProgress(errors, 0.0, options.quiet) as progress, stop_on_signal(progress.say) as stop:
@@ -54,24 +56,19 @@ def run(options: Options, errors: Console) -> Outcome:
         dataset = plan_folder.dataset_of(best, options.best, options.dataset)
         published = read_plan(options.published)
         found = level.asked(options, dataset, published, level.floor_usd(best, options.loss), progress, stop, nearest)
-        paths: dict[str, str] = {}
-        made, common = (best, None) if found.plan is None else (found.plan, found.common)
-        if common is None:
-            from optimizer.instance import Instance
-            from optimizer.tradeoffs.targets import in_common
-
-            common = in_common(Instance(dataset), published.racks, best.racks)
+        made = best if found.plan is None else found.plan
+        common = in_common(Instance(dataset), published.racks, made.racks)
         progress.phase("writing the plan")
         _, its_dataset = plan_folder.baseline_of(options.published, options.published, dataset)
         paths = plan_folder.write_all(options.output, made, dataset, published, its_dataset)
     return _outcome(options, best, made, common, found, paths)
 
 
-def _outcome(options: Options, best: Plan, made: Plan, common: float, found: Nearest, paths: dict[str, str]) -> Outcome:
+def _outcome(options: Options, best: Plan, made: Plan, common: float, found: Highest, paths: dict[str, str]) -> Outcome:
     loss = (best.summary.npv_usd or 0.0) - (made.summary.npv_usd or 0.0)
     document: dict[str, Any] = {
         "loss": options.loss, "npv_usd": made.summary.npv_usd, "best_npv_usd": best.summary.npv_usd, "loss_usd": loss, "in_common": common,
-        "ceiling": found.ceiling, "is_best": made is best, "tried": level.tried_document(found.found.tried), "paths": paths,
+        "ceiling": found.ceiling, "is_best": made is best, "tried": level.tried_document(found.tried), "paths": paths,
     }  # fmt: skip
     lines = [
         f"keeps {common:.1%} of the published plan's racks; NPV {money(made.summary.npv_usd)}, {money(loss)} less than the best plan's"

@@ -13,7 +13,7 @@ from batch.decided import INSTALL, NOT, answers, decisions_of
 from batch.report.draw import BLUE, FIT, INK, WIDTH, Picture, quantity_axis, typed
 from batch.report.page import Part, Section, cards_html, money, page_html
 from batch.report.tables import ACTIONS, Col, key, number, table
-from batch.units import unit
+from batch.units import figure, unit
 from models import tables as tb
 from models.dataset import Dataset
 from models.plan import Plan
@@ -67,7 +67,7 @@ def apart_chart(found: Sequence[Alternative]) -> Picture:
         [("plan given", 0.0, 0.0), *((one.name, one.apart, one.loss_usd / size) for one in found)], columns=["plan", "apart", "loss"]
     )
     base = alt.Chart(typed(frame)).encode(
-        x=alt.X("apart:Q", scale=alt.Scale(domain=[0, max(0.1, min(1.0, 1.2 * frame["apart"].max()))]), axis=alt.Axis(title="racks elsewhere or at other times", format="%")),
+        x=alt.X("apart:Q", scale=alt.Scale(domain=[0, max(0.1, min(1.0, 1.2 * frame["apart"].max()))]), axis=alt.Axis(title="racks elsewhere or at other times", format="%", tickCount=10)),
         y=alt.Y("loss:Q", axis=quantity_axis(f"loss of NPV, {usd}", format=",~r")),
         tooltip=[alt.Tooltip("plan:N"), alt.Tooltip("apart:Q", format=".1%"), alt.Tooltip("loss:Q", format=",.4~r", title=f"loss, {usd}")],
     )  # fmt: skip
@@ -79,12 +79,12 @@ def apart_chart(found: Sequence[Alternative]) -> Picture:
 def apart_table(found: Sequence[Alternative]) -> str:
     """Distance, loss and what is proven of each alternative."""
     rows = [
-        (one.name, one.apart, (one.plan.summary.npv_usd or 0.0) / 1e6, one.loss_usd / 1e6, one.ceiling, len(one.found.tried), sum(t.seconds for t in one.found.tried))
+        (one.name, one.apart, (one.plan.summary.npv_usd or 0.0) / 1e6, one.loss_usd / 1e6, one.found.ceiling, len(one.found.tried), sum(t.seconds for t in one.found.tried))
         for one in found
     ]  # fmt: skip
     columns = {
-        "plan": key("plan"), "apart": number("apart", lambda v: f"{v:.1%}"), "npv": number("NPV, million USD", lambda v: f"{v:,.1f}"),
-        "loss": number("less than the plan given", lambda v: f"{v:,.1f}"),
+        "plan": key("plan"), "apart": number("apart", lambda v: f"{v:.1%}"), "npv": number("NPV, million USD", figure),
+        "loss": number("less than the plan given", figure),
         "ceiling": number("proven too far", lambda v: "" if v is None or np.isnan(v) else f"{v:.1%}"), "tried": number("tried", str),
         "seconds": number("s", lambda v: f"{v:,.0f}"),
     }  # fmt: skip
@@ -118,7 +118,8 @@ def places_chart(plans: dict[str, Plan], dataset: Dataset) -> Picture:
     cells = base.mark_rect().encode(color=alt.Color("mw:Q", scale=alt.Scale(scheme="blues"), legend=alt.Legend(title="MW", orient="right")))
     dark = 0.55 * float(long["mw"].max())
     words = base.mark_text(fontSize=10.5).encode(
-        text=alt.Text("mw:Q", format=",.0f"), color=alt.condition(f"datum.mw > {dark:.6g}", alt.value("white"), alt.value(INK))
+        text=alt.Text("mw:Q", format=",.0f" if long["mw"].max() >= 10 else ",.2~r"),
+        color=alt.condition(f"datum.mw > {dark:.6g}", alt.value("white"), alt.value(INK)),
     )
     return alt.layer(cells, words).properties(width=WIDTH, height=ROW * len(frame) + 24, autosize=FIT)
 

@@ -238,14 +238,14 @@ def orders_chart(orders: list[Order], labels: list[str]) -> Picture:
 
 
 def front_chart(front: Front) -> Picture:
-    """NPV of the best plan known and the proven bound against the limit; None with fewer than two points."""
-    points = [point for point in front.points if not math.isnan(point.npv_usd)]
-    if len(points) < 2:
+    """NPV of the best plan known and the proven bound against the limit; None where there is nothing but the base plan."""
+    known = [("best plan known", p, p.npv_usd) for p in front.points if not math.isnan(p.npv_usd)]
+    proven = [("proven bound", p, p.bound_usd) for p in front.points if math.isfinite(p.bound_usd)]
+    if len(known) + len(proven) < 3:
         return None
-    size, usd = unit([point.npv_usd for point in points], "USD")
-    scale, name = unit([point.most for point in points], front.unit)
-    rows = [(p.most / scale, p.npv_usd / size, kind, p.share) for p in points for kind in ("best plan known",)]
-    rows += [(p.most / scale, p.bound_usd / size, "proven bound", p.share) for p in points if math.isfinite(p.bound_usd)]
+    size, usd = unit([usd for _, _, usd in (*known, *proven)], "USD")
+    scale, name = unit([point.most for point in front.points], front.unit)
+    rows = [(p.most / scale, npv / size, kind, p.share) for kind, p, npv in (*known, *proven)]
     frame = pd.DataFrame(rows, columns=["limit", "npv", "kind", "share"])
     base = alt.Chart(typed(frame)).encode(
         x=alt.X("limit:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=f"at most, {name}", format=",~r")),

@@ -16,8 +16,7 @@ from batch.study.frames import axis_column
 from batch.study.frontier import Front
 from batch.study.results import PLANNED, RunStatus
 from batch.study.robust import ROBUST, Robust
-from batch.study.words import figure
-from batch.units import unit
+from batch.units import figure, unit
 from models.study import Origin
 from models.targets import MEASURES
 
@@ -81,7 +80,7 @@ def sections(found: Findings) -> list[Section]:
             )
         )  # fmt: skip
     if found.fronts:
-        parts = [Part(heading(front), pictures.front_chart(front), front_table(front)) for front in found.fronts]
+        parts = [part for front in found.fronts for part in front_parts(front)]
         found_sections.append(Section("frontier", "What less of it costs", FRONTIER, parts))
     return [*found_sections, Section("runs", "Runs", "", [Part("", html=runs_table(found))])]
 
@@ -168,7 +167,15 @@ def racks_table(rows: Sequence[Robust]) -> str:
 
 def heading(front: Front) -> str:
     """What the frontier cuts."""
-    return f"{MEASURES[front.measure][0].capitalize()}, {front.unit}"
+    words = MEASURES[front.measure][0]
+    return f"{words[:1].upper()}{words[1:]}, {front.unit}"
+
+
+def front_parts(front: Front) -> list[Part]:
+    """A frontier's picture, where there is one, and its table."""
+    chart = pictures.front_chart(front)
+    figures = front_table(front)
+    return [Part(heading(front), html=figures)] if chart is None else [Part(heading(front), chart), Part("", html=figures)]
 
 
 def front_table(front: Front) -> str:

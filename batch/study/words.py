@@ -8,16 +8,10 @@ from batch.decided import INSTALL
 from batch.study.findings import Findings
 from batch.study.robust import ROBUST, Robust
 from batch.study.spread import Spread
-from batch.units import unit
+from batch.units import figure, unit
 
 MOST = 12
 """Decisions, axes and plans that are told."""
-
-
-def figure(value: float, signed: bool = False) -> str:
-    """A figure with the digits that matter: small ones have more."""
-    digits = 1 if abs(value) >= 100 or value == 0 else 3
-    return f"{value:+,.{digits}f}" if signed else f"{value:,.{digits}f}"
 
 
 def text_of(found: Findings) -> str:

@@ -27,15 +27,13 @@ class Alternative:
         plan: the plan.
         apart: least share of any earlier plan's racks that it has elsewhere or at other times, 0 to 1.
         loss_usd: NPV of the plan given less its own, USD.
-        ceiling: no plan within the loss is so far apart or farther, in the stricter count of the model; None where nothing is proven.
-        found: what was tried.
+        found: what was tried; no plan within the loss is as far apart as its ceiling, in the stricter count of the model.
     """
 
     name: str
     plan: Plan
     apart: float
     loss_usd: float
-    ceiling: float | None
     found: Highest
 
 
@@ -67,7 +65,7 @@ def alternatives(asking: Asking, number: int, told: Callable[[Alternative], None
         if highest.plan is None:
             break
         loss = (planner.current.summary.npv_usd or 0.0) - (highest.plan.summary.npv_usd or 0.0)
-        found.append(Alternative(f"alternative {n}", highest.plan, apart(highest.plan), loss, highest.ceiling, highest))
+        found.append(Alternative(f"alternative {n}", highest.plan, apart(highest.plan), loss, highest))
         known.append((found[-1].name, highest.plan))
         told(found[-1])
     return found

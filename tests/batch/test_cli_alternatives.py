@@ -1,4 +1,4 @@
-"""The commands alternatives and nearest, on two sites of which all is known by hand."""
+"""The command alternatives, on two sites of which all is known by hand."""
 
 from __future__ import annotations
 
@@ -52,20 +52,6 @@ def test_no_alternative_writes_nothing(given: Path, tmp_path: Path, wattplan: Wa
     assert ended.code == 4
     assert "no other plan was found within the loss" in ended.out
     assert not (tmp_path / "out").exists()
-
-
-def test_the_nearest_plan(given: Path, tmp_path: Path, wattplan: Wattplan) -> None:
-    out = tmp_path / "near"
-    ended = wattplan("nearest", given / "old", "--best", given / "plan", "-o", out, "--loss", FOUR, "--tries", 9, "--threads", 1, "--json")
-    assert ended.code == 0
-    assert ended.document["in_common"] == pytest.approx(0.4)
-    assert not ended.document["is_best"]
-    assert racks_at(read_plan(out)) == {"a": 6, "b": 4}
-    assert racks_at(read_plan(out / "baseline")) == {"b": 10}
-    none = wattplan("nearest", given / "old", "--best", given / "plan", "-o", tmp_path / "none", "--loss", 0, "--tries", 2, "--threads", 1)
-    assert none.code == 1
-    assert "no plan nearer than the best one, which keeps 0.0%" in none.out
-    assert racks_at(read_plan(tmp_path / "none")) == {"a": 10}
 
 
 @pytest.mark.parametrize(

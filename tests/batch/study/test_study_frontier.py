@@ -13,7 +13,7 @@ import pytest
 from batch.study.asked import Asked
 from batch.study.findings import findings_of
 from batch.study.frontier import fronts
-from batch.study.report import report_html
+from batch.study.report import report_html, sections
 from batch.study.words import text_of
 from models.files import write_dataset
 from models.plan_files import write_plan
@@ -97,6 +97,8 @@ def test_costs_and_what_is_proven_of_them() -> None:
     assert "no plan" in text
     assert "Emissions of the energy, tonnes CO2" in page
     assert "Robust decisions" not in page
+    assert "at least, proven" in page, "the table stands beside its picture"
+    assert [part.chart is None for part in sections(found)[0].parts] == [False, True]
 
 
 def test_a_frontier_from_the_file_to_the_report(tmp_path: Path, wattplan: Wattplan) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 from models.dataset import Dataset
 from models.plan import Plan
 from optimizer import plan
+from optimizer.whatif import Planner
 from tests.factories import small_dataset
 
 BEST, DEARER = 332_000.0, 21_600.0
+FOUR = BEST - 4.5 * DEARER
+"""Worth of a plan that can have four racks at ``b``, and not five."""
 
 
 def two_sites(**tables: Any) -> Dataset:
@@ -33,3 +36,9 @@ def all_at_b() -> Plan:
 def racks_at(made: Plan) -> dict[str, int]:
     """Racks in service by site."""
     return {str(s): int(n) for s, n in made.racks.groupby("site_id")["in_service"].sum().items() if n}
+
+
+def warm_planner(made: Plan | None = None) -> Planner:
+    """A planner of the dataset with a plan, the best one if none is given."""
+    dataset = two_sites()
+    return Planner(dataset, made or plan(dataset, gap=0, threads=1), threads=1)

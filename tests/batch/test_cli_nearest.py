@@ -1,0 +1,48 @@
+"""The command nearest, on two sites of which all is known by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.files import write_dataset
+from models.plan_files import read_plan, write_plan
+from optimizer import plan
+from tests.conftest import Wattplan
+from tests.optimizer.tradeoffs.hand import BEST, DEARER, all_at_b, racks_at, two_sites
+
+FOUR = 4.5 * DEARER / BEST
+"""A loss with which four racks can be at the dearer site, and not five."""
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The best plan, and a published one."""
+    folder = tmp_path_factory.mktemp("alternatives")
+    dataset = two_sites()
+    write_plan(plan(dataset, gap=0, threads=1), folder / "plan")
+    write_dataset(dataset, folder / "plan" / "dataset.json")
+    write_plan(all_at_b(), folder / "old")
+    return folder
+
+
+def test_the_nearest_plan(given: Path, tmp_path: Path, wattplan: Wattplan) -> None:
+    out = tmp_path / "near"
+    ended = wattplan("nearest", given / "old", "--best", given / "plan", "-o", out, "--loss", FOUR, "--tries", 9, "--threads", 1, "--json")
+    assert ended.code == 0
+    assert ended.document["in_common"] == pytest.approx(0.4)
+    assert not ended.document["is_best"]
+    assert racks_at(read_plan(out)) == {"a": 6, "b": 4}
+    assert racks_at(read_plan(out / "baseline")) == {"b": 10}
+    none = wattplan("nearest", given / "old", "--best", given / "plan", "-o", tmp_path / "none", "--loss", 0, "--tries", 2, "--threads", 1)
+    assert none.code == 1
+    assert "no plan nearer than the best one, which keeps 0.0%" in none.out
+    assert racks_at(read_plan(tmp_path / "none")) == {"a": 10}
+
+
+def test_what_cannot_be_is_refused(given: Path, tmp_path: Path, wattplan: Wattplan) -> None:
+    for options, said in ((["--loss", 2], "--loss: 2"), (["--seed", -1], "--seed: -1"), (["--best", given / "none"], "does not exist")):
+        ended = wattplan("nearest", given / "old", "--best", given / "plan", "-o", tmp_path / "out", *options)
+        assert ended.code == 2
+        assert said in ended.err
