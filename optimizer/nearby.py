@@ -96,8 +96,8 @@ class Nearby:
     def other_places(self, control: Control) -> None:
         """The best plan with other racks, and more opened, built or converted; contracts that it serves worse are placed anew."""
         record = self.record
-        known = record.best is None or self.less  # what is worse served within a limit need not be placed anew
-        x, contracts = (self.start, self.renewed) if known or record.best is None else (record.best, self._to_place(record.best))
+        best = None if self.less else record.best  # what is worse served within a limit need not be placed anew
+        x, contracts = (self.start, self.renewed) if best is None else (best, self._to_place(best))
         self._search(x, contracts, Keep.MOST, control)
 
     # parts -------------------------------------------------------------------------------------

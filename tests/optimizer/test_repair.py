@@ -11,6 +11,7 @@ import pytest
 from models.changes import Change, ChangeError, apply, draw, read_changes
 from models.dataset import Dataset
 from models.plan import Plan
+from models.targets import Measure, Targets, measured
 from optimizer import InfeasibleError, plan, repair, search
 from optimizer.audit import audit
 from optimizer.decisions import decisions_from_plan, start_vector
@@ -90,6 +91,33 @@ def test_a_plan_keeps_itself(seed: int, keep: Keep) -> None:
     least = whole[racks] if keep is Keep.RACKS else matrix.lower[racks]
     np.testing.assert_array_equal(lower[racks], least)
     np.testing.assert_array_equal(upper[racks], matrix.upper[racks])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_within_limits_a_plan_may_keep_less(seed: int) -> None:
+    """Contracts it signs may be declined, sites that serve leave; none comes instead."""
+    _, matrix, x = moved(seed, baseline(seed)[0])
+    whole = np.clip(np.round(x), matrix.lower, matrix.upper)
+    lower, upper = kept(matrix, x, [], Keep.MOST, less=True)
+    for family in ("sign", "serve"):
+        np.testing.assert_array_equal(lower[matrix.of(family)], matrix.lower[matrix.of(family)])
+        np.testing.assert_array_equal(upper[matrix.of(family)], whole[matrix.of(family)])
+
+
+@pytest.mark.parametrize(("measure", "threads"), [(Measure.CARBON, 1), (Measure.CAPITAL, 2)])
+def test_a_large_models_repair_holds_its_limits(monkeypatch: pytest.MonkeyPatch, measure: Measure, threads: int) -> None:
+    """Whatever of the old plan has to go: the new one is audited, within the limit, and no better than the best."""
+    dataset, made = baseline(SEEDS[1])
+    planner = Planner(dataset, made, threads=threads)
+    targets = Targets({measure: 0.7 * measured(made.tables)[measure]})
+    best = plan(dataset, gap=0, threads=1, targets=targets).summary.npv_usd
+    monkeypatch.setattr(repair, "SMALL", 0)
+    found = planner.change([], gap=0.01, time_limit=30, targets=targets).plan
+    assert found is not None
+    assert best is not None
+    assert measured(found.tables)[measure] <= targets.most[measure] * (1 + 1e-6) + 1e-6
+    assert (found.summary.npv_usd or 0.0) <= best + 1e-6 * abs(best)
+    assert (found.summary.bound_usd or 0.0) >= best - 1e-6 * abs(best)
 
 
 # near it -------------------------------------------------------------------------------------------
