@@ -15,7 +15,7 @@ from optimizer import InfeasibleError, plan
 from optimizer.decisions import decisions_of
 from optimizer.extract import Extract
 from optimizer.formulation import formulate
-from optimizer.highs import Control, Program
+from optimizer.highs import Control, Program, SolverError
 from optimizer.horizon import merge_groups, merge_periods
 from optimizer.instance import Instance
 from optimizer.matrix import compile_matrix
@@ -122,6 +122,28 @@ def test_the_starting_fleet_is_in_nobodys_count() -> None:
     found = plan(dataset, gap=0, threads=1, targets=Targets(likeness=(Likeness("before", before.racks, 0.0, least=False),)))
     assert racks_at(found) == {"b": 15}
     assert in_common(Instance(dataset), before.racks, found.racks) == 0.0
+
+
+def test_a_fleet_that_is_retired_does_not_make_up_for_racks_in_common() -> None:
+    """Three racks of the fleet are not worth their energy at ``a`` and are retired; of five new ones at ``b`` three may stay: 3 of 7."""
+    dataset = two_sites(
+        energy=[{"from_period": "2026-Q1", "price_zone": "P", "usd_per_mwh": 400}, {"from_period": "2026-Q1", "price_zone": "Q"}],
+        generations=[{"gen_id": "h100", "idle_share": 1.0}],
+        fleet=[{"site_id": "a", "gen_id": "h100", "racks": 3, "in_service_since": "2025-Q1"}],
+    )  # fmt: skip
+    assert racks_at(plan(dataset, gap=0, threads=1)) == {"b": 10}
+    row = {"gen_id": "h100", "period": "2026-Q1", "in_service": 5}
+    other = pd.DataFrame([{"site_id": "a", **row}, {"site_id": "b", **row}])
+    found = plan(dataset, gap=0, threads=1, targets=Targets(likeness=(Likeness("other", other, 0.5, least=False),)))
+    assert racks_at(found) == {"b": 3}
+    assert in_common(Instance(dataset), other, found.racks) == pytest.approx(3 / 7)
+
+
+def test_a_plan_that_misses_a_target_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were a target's row left out of the model, its plan would be refused."""
+    monkeypatch.setattr("optimizer.planner.matrix_of", lambda inst, _targets: matrix_of(inst))
+    with pytest.raises(SolverError, match=r"target carbon: 1080 is above 330"):
+        plan(two_sites(), gap=0, threads=1, targets=Targets({Measure.CARBON: 330}))
 
 
 def test_what_a_plan_misses_is_told_from_its_tables() -> None:
