@@ -15,7 +15,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 
 from batch.engine import task
 

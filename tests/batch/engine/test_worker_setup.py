@@ -7,7 +7,7 @@ import logging
 
 import pytest
 from distributed import Worker
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 
 from batch.engine import worker_setup
 
