@@ -27,6 +27,7 @@ SMALL = 40_000
 """Nonzeros up to which HiGHS alone is the better search."""
 INGREDIENTS = {
     "sites": "better serving sites, once a first choice is made",
+    "site dive": "serving sites one after the other instead of all contracts at once",
     "merged periods": "sites judged on merged periods instead of all",
     "options": "yes-or-no decisions compared by relaxations instead of rounded",
     "rack dive": "whole racks generation by generation instead of by HiGHS",

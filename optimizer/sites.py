@@ -11,6 +11,7 @@ import numpy as np
 from optimizer.highs import Control, Outcome, Program, Solution
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Ints, Matrix
+from optimizer.site_dive import Manner, SiteDive
 
 USED = 1e-6
 """A share of a pair below this is no use of it."""
@@ -93,7 +94,7 @@ class SiteSearch:
 
     def relax(self) -> bool:
         """Solve the relaxation; False when there is no time or no solution."""
-        self.root = self._solve(method="ipm")
+        self.root = self.solve(method="ipm")
         self.root_basis = self.program.basis()
         return self.root.outcome is Outcome.OPTIMAL
 
@@ -112,15 +113,22 @@ class SiteSearch:
             self._free(self.contracts)
             self._hold(single[0], (s,))
             self.program.set_basis(self.root_basis)
-            found = self._solve()
+            found = self.solve()
             if found.outcome is Outcome.OPTIMAL:
                 forced.append((found.objective, {single[0]: (s,)}))
         yield from (chosen for _, chosen in sorted(forced, key=lambda item: item[0]))
         yield {}
 
-    def restart(self) -> bool:
-        """Forget the best, place all contracts anew by drawn weights, and polish; whether they found a place."""
+    def restart(self, manner: Manner | None) -> bool:
+        """Forget the best, place all contracts anew, and polish; whether they found a place.
+
+        Args:
+            manner: of a dive; by drawn weights if not given, or where that finds no place.
+        """
         self.sets, self.best, self.basis = {}, Solution(Outcome.STOPPED), None
+        if manner is not None and self.dive(manner, self.control):
+            self.polish()
+            return True
         single = [c for c in self.contracts if most_sites(self.inst, c) == 1]
         forced: Sets = {c: (str(self.random.choice(self._allowed(c))),) for c in single[:1] if self._allowed(c)}
         if not self.build(forced, NOISE) and not self.build({}, NOISE):
@@ -142,21 +150,34 @@ class SiteSearch:
         for c, sites in forced.items():
             self._hold(c, sites)
         self.program.set_basis(self.root_basis)
-        found = self._solve(cut=self._cut(BETTER))
+        found = self.solve(cut=self.cut(BETTER))
         if found.x is None or found.outcome is not Outcome.OPTIMAL:
             return False
         picks = {c: self._together(c, self._drawn(self._volume(c, found.x), noise)) for c in free}
         for c in free:
             self._restrict(c, picks[c])
-        after = self._solve(cut=self._cut(BETTER))
+        after = self.solve(cut=self.cut(BETTER))
         if after.outcome is Outcome.INFEASIBLE:
             self._free(free)
-            after = self._solve(cut=self._cut(BETTER))
-        placed = self._settle(free, after)
+            after = self.solve(cut=self.cut(BETTER))
+        placed = self.settle(free, after)
         if placed is None:
             return False
         sets, solution = placed
         return self._take({**forced, **sets}, solution, "sites of all contracts")
+
+    def dive(self, manner: Manner, soon: Control) -> bool:
+        """Place all contracts pair by pair; keep the result if it is better than the best.
+
+        Args:
+            manner: of the dive.
+            soon: when it is over, what is left is placed at once.
+
+        Returns:
+            Whether it is better.
+        """
+        placed = SiteDive(self, manner, soon).run()
+        return placed is not None and self._take(*placed, "sites of all contracts")
 
     def hold_best(self) -> None:
         """Put the best choice back into the relaxation."""
@@ -168,7 +189,7 @@ class SiteSearch:
         """Take given sets; False when they can't be held."""
         for c in self.contracts:
             self._hold(c, sets.get(c, ()))
-        found = self._solve(method="ipm" if self.basis is None else "simplex")
+        found = self.solve(method="ipm" if self.basis is None else "simplex")
         self.sets, self.best = {}, Solution(Outcome.STOPPED)
         return found.outcome is Outcome.OPTIMAL and self._take(dict(sets), found, "sites of all contracts")
 
@@ -179,14 +200,9 @@ class SiteSearch:
         self.sets = {c: tuple(s for s in self.sites[c] if lower[self.at[c, s]] > SERVES) for c in self.contracts}
         self.best, self.basis = found, self.program.basis()
 
-    def polish(self, tries: int = TRIES, across: bool = False) -> bool:
-        """Free each contract once, in random order, and place it anew; whether anything was better.
-
-        Args:
-            across: begin at what was tried last, which need not be the best: contracts then take over its sites where that looks better,
-                and the best becomes a mixture of both. What is said of its worth is a guess until it is started from.
-        """
-        if self.sets and not across:
+    def polish(self, tries: int = TRIES) -> bool:
+        """Free each contract once, from the best choice on and in random order, and place it anew; whether anything was better."""
+        if self.sets:
             self.hold_best()
         gains = [self.replace([str(c)], tries) for c in self.random.permutation(self.contracts)]
         return any(gains)
@@ -219,7 +235,7 @@ class SiteSearch:
         """
         self._free(contracts)
         self.program.set_basis(self.basis)
-        free = self._solve(cut=self._cut(WORTH))
+        free = self.solve(cut=self.cut(WORTH))
         found = False
         if free.outcome is Outcome.OPTIMAL and free.x is not None:
             basis, tried = self.program.basis(), {tuple(frozenset(self.sets[c]) for c in contracts)}
@@ -232,7 +248,7 @@ class SiteSearch:
                 for c in contracts:
                     self._hold(c, picks[c])
                 self.program.set_basis(basis)
-                after = self._solve(cut=self._cut(BETTER))
+                after = self.solve(cut=self.cut(BETTER))
                 if after.outcome is Outcome.OPTIMAL and self._take({**self.sets, **picks}, after, f"sites of {', '.join(contracts)}"):
                     found = True
                     break
@@ -262,26 +278,26 @@ class SiteSearch:
         noise, before = 2 * NOISE * float(self.random.random()), {c: set(self.sets[c]) for c in contracts}
         self._free(contracts)
         self.program.set_basis(self.basis)
-        found = self._solve(cut=self._cut(WORTH))
+        found = self.solve(cut=self.cut(WORTH))
         picks: Sets = {}
         for c in contracts:
             if found.outcome is not Outcome.OPTIMAL or found.x is None:
                 break
             picks[c], relaxed = self._pick(c, found.x, noise), found.x
             self._hold(c, picks[c])
-            found = self._solve(cut=self._cut(BETTER))
+            found = self.solve(cut=self.cut(BETTER))
             if found.outcome is Outcome.INFEASIBLE and len(picks[c]) > 1:
                 weight = self._volume(c, relaxed)
                 picks[c] = tuple(sorted(picks[c], key=lambda s: -weight[s])[:-1])
                 self._hold(c, picks[c])
-                found = self._solve(cut=self._cut(BETTER))
+                found = self.solve(cut=self.cut(BETTER))
         other = any(set(picks[c]) != before[c] for c in picks)
         moved = found.outcome is Outcome.OPTIMAL and other and self._take({**self.sets, **picks}, found, "")
         for c in contracts:
             self._hold(c, self.sets[c])
         return moved
 
-    def _settle(self, free: Sequence[str], relaxed: Solution) -> tuple[Sets, Solution] | None:
+    def settle(self, free: Sequence[str], relaxed: Solution) -> tuple[Sets, Solution] | None:
         """Hold contracts to the sites that serve them in a relaxation: as many as possible at once, the clearest first.
 
         Returns:
@@ -300,7 +316,7 @@ class SiteSearch:
                 for c in todo[:count]:
                     self._hold(c, picks[c])
                 dear = before.objective + count * LOSS * self.scale
-                found = self._solve(cut=min(dear, self._cut(BETTER)))
+                found = self.solve(cut=min(dear, self.cut(BETTER)))
                 if found.outcome is Outcome.OPTIMAL or self.control.over:
                     break
                 self._free(todo[:count])
@@ -320,7 +336,7 @@ class SiteSearch:
         for sites in dict.fromkeys(options):
             self._hold(c, sites)
             self.program.set_basis(basis)
-            after = self._solve(cut=min(found.objective, self._cut(BETTER)))
+            after = self.solve(cut=min(found.objective, self.cut(BETTER)))
             if after.outcome is Outcome.OPTIMAL and after.objective < found.objective:
                 chosen, found, chosen_basis = sites, after, self.program.basis()
         self._hold(c, chosen)
@@ -374,7 +390,7 @@ class SiteSearch:
         """Contract GPUs delivered over the horizon, by site."""
         return {s: float(x[self.volumes[c, s][0]] @ self.volumes[c, s][1]) for s in self.sites[c]}
 
-    def _cut(self, share: float) -> float:
+    def cut(self, share: float = BETTER) -> float:
         """Objective that a choice must beat to be better by a share."""
         return self.best.objective + self.slack - share * self.scale
 
@@ -386,7 +402,7 @@ class SiteSearch:
             self.log(phase)
         return True
 
-    def _solve(self, cut: float = np.inf, method: str = "simplex") -> Solution:
+    def solve(self, cut: float = np.inf, method: str = "simplex") -> Solution:
         """Solve the relaxation as it stands; given up when it is proven not to be below ``cut``."""
         found = self.program.solve(self.control, method=method, cut=cut)
         self.iterations += found.iterations

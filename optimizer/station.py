@@ -22,6 +22,7 @@ from optimizer.relieve import held_to, relieve
 from optimizer.rounding import RackDive
 from optimizer.settle import Settler
 from optimizer.shrink import Shrunk, shrink
+from optimizer.site_dive import MANNERS, manner
 from optimizer.sites import Sets, SiteSearch
 
 GROUPS = 12
@@ -103,6 +104,7 @@ class Station:
     _searches: dict[int, Coarse] = field(default_factory=dict)
     _chosen: Choice | None = None
     _completed: list[Choice] = field(default_factory=list)
+    _restarts: int = 0
 
     def relax(self) -> tuple[Solution, Statuses]:
         """The linear relaxation, with duals, and its basis."""
@@ -125,16 +127,19 @@ class Station:
             return []
         search = coarse.search
         before, limit, hurry = search.iterations, effort * search.matrix.shape[0], self._soon(SITES_SHARE)
+        dives = "site dive" not in self.without
         if afresh:
-            search.restart()
+            self._restarts += 1
+            search.restart(manner(len(MANNERS) + self._restarts) if dives else None)
         else:
-            for start in islice(search.starts(), part, None, parts):
-                search.build(start)
-                if search.iterations - before > limit or hurry.over:
-                    break
+            if not (dives and search.dive(manner(part), hurry)):
+                for start in islice(search.starts(), part, None, parts):
+                    search.build(start)
+                    if search.iterations - before > limit or hurry.over:
+                        break
             if search.sets and limit:
                 search.control = hurry
-                search.polish(across=part % 2 == 0)  # each second worker mixes starts: far better on some models, worse on others
+                search.polish()
         if not search.sets and search.contracts:
             return []
         self._kick(search, before + limit, hurry)

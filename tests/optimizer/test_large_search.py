@@ -441,54 +441,6 @@ def test_sites_found_can_be_held_and_are_worth_what_is_said(seed: int) -> None:
     assert held.objective >= found.root.objective - 1e-6 * abs(found.root.objective)
 
 
-def test_each_second_worker_mixes_its_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mixing is far better on the reference dataset, not mixing on some generated ones: a search has both."""
-    told: list[bool] = []
-    polished = SiteSearch.polish
-
-    def polish(self: SiteSearch, *given: Any, across: bool = False) -> bool:
-        told.append(across)
-        return polished(self, *given, across=across)
-
-    monkeypatch.setattr(SiteSearch, "polish", polish)
-    instance, matrix = model(SOME[2])
-    first = []
-    for part in range(4):
-        del told[:]
-        Station(instance, matrix).sites(3.0, part=part, parts=4)
-        first += told[:1]
-    assert first == [True, False, True, False]
-
-
-def test_polishing_begins_at_the_best_unless_it_is_to_mix(monkeypatch: pytest.MonkeyPatch) -> None:
-    instance, matrix = model(SOME[2])
-    held: list[bool] = []
-    for across in (False, True):
-        search = SiteSearch(instance, matrix, Control(), 0)
-        assert search.relax()
-        assert search.build({})
-        with monkeypatch.context() as patch:
-            patch.setattr(search, "hold_best", lambda: held.append(True))
-            patch.setattr(search, "replace", lambda contracts, tries: False)
-            search.polish(across=across)
-        assert held == [True], "once, by the search that is not to mix"
-
-
-@pytest.mark.parametrize("seed", SOME[:3])
-def test_a_mixture_of_starts_is_worth_what_is_said_once_it_is_started_from(seed: int) -> None:
-    """Polishing across starts guesses what a mixture is worth; the finer search that follows does not."""
-    instance, matrix = model(seed)
-    station = Station(instance, matrix, seed=seed)
-    if not station.sites(3.0, part=0, parts=2):
-        pytest.skip("no start holds")
-    for choice in station.better_sites(None, 3.0):
-        search = SiteSearch(instance, merge_periods(matrix, merge_groups(instance, choice.groups)).matrix, Control(), seed)
-        assert search.relax()
-        assert search.start_from(choice.sets)
-        search.hold_best()
-        assert choice.objective >= search.best.objective - 1e-6 * abs(search.best.objective), "settled decisions cost, and bring nothing"
-
-
 def test_a_station_completes_a_choice_once() -> None:
     instance, matrix = model(SOME[2])
     station = Station(instance, matrix)

@@ -1,0 +1,125 @@
+"""The dive for serving sites: what it ends with holds, whatever way each step takes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from optimizer import site_dive
+from optimizer.formulation import formulate
+from optimizer.highs import Control, Outcome, Program
+from optimizer.instance import Instance
+from optimizer.matrix import Matrix, compile_matrix
+from optimizer.relieve import held_to
+from optimizer.site_dive import MANNERS, Manner, manner
+from optimizer.sites import SiteSearch
+from optimizer.station import Station
+from tests.generator import random_dataset
+from tests.optimizer.solved import SEEDS
+
+SOME = tuple(SEEDS)[:6]
+
+
+def searched(seed: int, draws: int = 0) -> tuple[Matrix, SiteSearch]:
+    instance = Instance(random_dataset(seed))
+    matrix = compile_matrix(formulate(instance))
+    search = SiteSearch(instance, matrix, Control(), draws)
+    assert search.relax()
+    if not search.contracts:
+        pytest.skip("no contract has a choice of sites")
+    return matrix, search
+
+
+def worth(matrix: Matrix, search: SiteSearch) -> float:
+    """Objective of the model with the sites that a search has chosen, solved from nothing."""
+    lower, upper = held_to(matrix, search.sets)
+    program = Program(matrix, threads=1)
+    program.bound(np.arange(matrix.shape[1]), lower, upper)
+    found = program.solve(Control())
+    assert found.outcome is Outcome.OPTIMAL
+    return found.objective
+
+
+def best_sites(matrix: Matrix) -> float:
+    """Objective of the model with the best sites there are: only pairs are whole."""
+    integer = np.zeros(matrix.shape[1], dtype=bool)
+    integer[matrix.of("serve")] = True
+    program = Program(replace(matrix, integer=integer), integer=True, threads=1)
+    program.option("mip_rel_gap", 1e-7)
+    return program.solve(Control()).bound
+
+
+@pytest.mark.parametrize("loss", [-1.0, 0.0, site_dive.LOSS, 10.0])
+@pytest.mark.parametrize("seed", SOME)
+def test_sites_hold_and_are_worth_what_is_said(seed: int, loss: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether every pair is compared with going without it, hardly any, or none at all."""
+    monkeypatch.setattr(site_dive, "LOSS", loss)
+    matrix, search = searched(seed)
+    least = best_sites(matrix)
+    for number in range(len(MANNERS) + 1):
+        search.sets, search.best = {}, replace(search.root, objective=np.inf)
+        if search.dive(manner(number), Control()):
+            assert worth(matrix, search) == pytest.approx(search.best.objective, rel=1e-6)
+            assert search.best.objective >= least - 1e-6 * abs(least)
+        else:
+            assert loss > 1.0, "only a dive that never goes without a pair gets lost"
+
+
+def test_a_dive_is_better_than_placing_all_contracts_at_once_more_often_than_not() -> None:
+    better = count = 0
+    for seed in SEEDS:
+        instance = Instance(random_dataset(seed))
+        search = SiteSearch(instance, compile_matrix(formulate(instance)), Control(), 0)
+        if not search.relax() or not search.contracts:
+            continue
+        search.build({})
+        at_once, search.best = search.best.objective, replace(search.best, objective=np.inf)
+        search.dive(MANNERS[0], Control())
+        count += 1
+        better += search.best.objective < at_once - 1e-6 * search.scale
+    assert count >= 20
+    assert better >= count / 2
+
+
+def test_out_of_time_what_is_open_is_placed_at_once() -> None:
+    matrix, search = searched(SOME[2])
+    assert search.dive(MANNERS[0], Control(time.monotonic() - 1.0))
+    assert worth(matrix, search) == pytest.approx(search.best.objective, rel=1e-6)
+
+
+def test_the_same_draws_lead_to_the_same_sites_and_others_to_others() -> None:
+    ways = []
+    for draws in (0, 0, 1, 2, 3):
+        _, search = searched(SOME[2], draws)
+        assert search.dive(Manner(noise=3.0), Control())
+        ways.append(search.sets)
+    assert ways[0] == ways[1]
+    assert any(way != ways[0] for way in ways[2:])
+
+
+def test_manners_differ_by_worker_and_then_by_chance() -> None:
+    assert [manner(n) for n in range(len(MANNERS))] == list(MANNERS)
+    assert len(set(MANNERS)) == len(MANNERS)
+    assert manner(len(MANNERS)) == replace(MANNERS[0], noise=site_dive.CHANCE)
+
+
+def test_a_station_builds_sites_the_old_way_where_a_dive_finds_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = Instance(random_dataset(SOME[2]))
+    matrix = compile_matrix(formulate(instance))
+    tried: list[Manner] = []
+
+    def lost(_self: SiteSearch, how: Manner, _soon: Control) -> bool:
+        tried.append(how)
+        return False
+
+    monkeypatch.setattr(SiteSearch, "dive", lost)
+    assert Station(instance, matrix).sites(1.0, part=1, parts=2)
+    assert tried == [manner(1)]
+    assert Station(instance, matrix, without=frozenset({"site dive"})).sites(1.0, part=1, parts=2)
+    assert len(tried) == 1
+    assert Station(instance, matrix).sites(1.0, afresh=True)
+    assert len(tried) == 2
+    assert tried[1].noise == site_dive.CHANCE
