@@ -7,6 +7,7 @@ settled. Each step holds the pair that it uses most and drops some that it hardl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -75,16 +76,22 @@ class SiteDive:
         search: with its root solved.
         manner: how.
         soon: when it is over, contracts still open are held to what serves them, as many as possible at once.
+        favour: factors on the use of contracts' sites.
+
+    Attributes:
+        lost: relative loss by the steps of each contract; infinite for one that had no way on.
     """
 
-    def __init__(self, search: SiteSearch, manner: Manner, soon: Control) -> None:
+    def __init__(self, search: SiteSearch, manner: Manner, soon: Control, favour: Mapping[str, float]) -> None:
         self.search, self.manner, self.soon = search, manner, soon
         self.contracts = search.contracts
         self.columns: Ints = np.concatenate([search.columns[c] for c in self.contracts]) if self.contracts else np.zeros(0, dtype=np.intp)
         self.lower, self.upper = search.matrix.lower[self.columns].copy(), search.matrix.upper[self.columns].copy()
+        self.of = [c for c in self.contracts for _ in search.sites[c]]
+        self.lost: dict[str, float] = dict.fromkeys(self.contracts, 0.0)
         inst, size = search.inst, manner.size
         self.weight = np.array([
-            float((inst.fits[c, s] if size is Size.FITS else inst.owed[inst.contract_at[c]]).sum()) ** SIZE
+            favour.get(c, 1.0) * float((inst.fits[c, s] if size is Size.FITS else inst.owed[inst.contract_at[c]]).sum()) ** SIZE
             for c in self.contracts for s in search.sites[c]
         ])  # fmt: skip
 
@@ -111,13 +118,14 @@ class SiteDive:
         held = still[np.argsort(-worth, kind="stable")][: 1 + len(still) // AT_ONCE]
         least = still[np.argsort(use[still], kind="stable")][: int(self.manner.share * len(still))]
         dropped = least[(use[least] < self.manner.most) & ~np.isin(least, held)]
-        basis = search.program.basis()
+        basis, contract = search.program.basis(), self.of[int(held[0])]
         down = self.lower.copy(), self.upper.copy()
         up = self.lower.copy(), self.upper.copy()
         up[0][held], up[1][dropped], down[1][held[0]] = 1.0, 0.0, 0.0
         after = self._tried(*up, cut=dear)
         if after.outcome is Outcome.OPTIMAL:
             self.lower, self.upper = up
+            self.lost[contract] += (after.objective - before.objective) / search.scale
             return after
         search.program.set_basis(basis)
         other = self._tried(*down)
@@ -127,10 +135,12 @@ class SiteDive:
             after = self._tried(*up, cut=other.objective)
             if after.outcome is Outcome.OPTIMAL:
                 self.lower, self.upper = up
+                self.lost[contract] += (after.objective - before.objective) / search.scale
                 return after
             search.program.bound(self.columns, *down)
             search.program.set_basis(kept)
         self.lower, self.upper = down
+        self.lost[contract] += (other.objective - before.objective) / search.scale
         return other if other.outcome is Outcome.OPTIMAL else None
 
     def _tried(self, lower: Floats, upper: Floats, cut: float = np.inf) -> Solution:

@@ -31,6 +31,12 @@ LOSS = 0.003
 """Relative loss by contract up to which contracts are held to their sites together; where it is more, one by one."""
 WORSE = 0.015
 """Relative loss up to which a move is taken that polishing may turn into a gain."""
+DIVES = 2
+"""Dives, at most, from the root."""
+TOO_LATE = 0.02
+"""Relative loss by a contract from which on it should have been placed earlier."""
+FAVOUR = 4.0
+"""How much earlier: a factor on what a dive goes by."""
 
 Sets = dict[str, tuple[str, ...]]
 """Serving sites by contract."""
@@ -93,7 +99,8 @@ class SiteSearch:
     # steps -------------------------------------------------------------------------------------
 
     def relax(self) -> bool:
-        """Solve the relaxation; False when there is no time or no solution."""
+        """Solve the relaxation with all sites to choose from; False when there is no time or no solution."""
+        self._free(self.contracts)
         self.root = self.solve(method="ipm")
         self.root_basis = self.program.basis()
         return self.root.outcome is Outcome.OPTIMAL
@@ -169,15 +176,26 @@ class SiteSearch:
     def dive(self, manner: Manner, soon: Control) -> bool:
         """Place all contracts pair by pair; keep the result if it is better than the best.
 
+        What costs much late is placed early: a contract that loses much by its steps is favoured in another dive.
+
         Args:
-            manner: of the dive.
+            manner: of the dives.
             soon: when it is over, what is left is placed at once.
 
         Returns:
             Whether it is better.
         """
-        placed = SiteDive(self, manner, soon).run()
-        return placed is not None and self._take(*placed, "sites of all contracts")
+        favour: dict[str, float] = {}
+        better = False
+        for _ in range(DIVES):
+            dive = SiteDive(self, manner, soon, favour)
+            placed = dive.run()
+            better = (placed is not None and self._take(*placed, "sites of all contracts")) or better
+            worst = max(dive.lost, key=lambda c: dive.lost[c], default=None)
+            if worst is None or dive.lost[worst] < TOO_LATE or soon.over or self.control.over:
+                break
+            favour[worst] = FAVOUR * favour.get(worst, 1.0)
+        return better
 
     def hold_best(self) -> None:
         """Put the best choice back into the relaxation."""

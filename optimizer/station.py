@@ -22,7 +22,7 @@ from optimizer.relieve import held_to, relieve
 from optimizer.rounding import RackDive
 from optimizer.settle import Settler
 from optimizer.shrink import Shrunk, shrink
-from optimizer.site_dive import MANNERS, manner
+from optimizer.site_dive import MANNERS, Manner, manner
 from optimizer.sites import Sets, SiteSearch
 
 GROUPS = 12
@@ -105,6 +105,7 @@ class Station:
     _chosen: Choice | None = None
     _completed: list[Choice] = field(default_factory=list)
     _restarts: int = 0
+    _manner: Manner = MANNERS[0]
 
     def relax(self) -> tuple[Solution, Statuses]:
         """The linear relaxation, with duals, and its basis."""
@@ -128,11 +129,12 @@ class Station:
         search = coarse.search
         before, limit, hurry = search.iterations, effort * search.matrix.shape[0], self._soon(SITES_SHARE)
         dives = "site dive" not in self.without
+        self._manner = manner(part)
         if afresh:
             self._restarts += 1
             search.restart(manner(len(MANNERS) + self._restarts) if dives else None)
         else:
-            if not (dives and search.dive(manner(part), hurry)):
+            if not (dives and search.dive(self._manner, hurry)):
                 for start in islice(search.starts(), part, None, parts):
                     search.build(start)
                     if search.iterations - before > limit or hurry.over:
@@ -164,7 +166,7 @@ class Station:
             known = self._chosen.sets
         known = self._without_banned(known)
         if known != search.sets:
-            if not self._started(search, known):
+            if not self._started(search, known, hurry):
                 return []
             search.control = hurry
             search.polish()
@@ -365,12 +367,16 @@ class Station:
         placed = [search.replace([c], TRIES_ANEW) for c in contracts]
         return dict(search.sets) if any(placed) else None
 
-    def _started(self, search: SiteSearch, sets: Sets) -> bool:
-        """Start a search from given sites, without those too many for it."""
+    def _started(self, search: SiteSearch, sets: Sets, soon: Control) -> bool:
+        """Start a search from given sites, or, where it does not hold them all, from the better of those that it does and a dive of its own."""
         if search.start_from(sets):
             return True
         relieved = relieve(search.matrix, sets, self.control, self.seed)
-        return relieved is not None and search.start_from(relieved)
+        if relieved is not None:
+            search.start_from(relieved)
+        if "site dive" not in self.without and (search.root.outcome is Outcome.OPTIMAL or search.relax()):
+            search.dive(self._manner, soon)
+        return bool(search.sets)
 
     def _without_banned(self, sets: Sets) -> Sets:
         return {c: tuple(s for s in sites if (c, s) not in self.banned) for c, sites in sets.items()}

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from optimizer import site_dive
+from optimizer import site_dive, sites
 from optimizer.formulation import formulate
-from optimizer.highs import Control, Outcome, Program
+from optimizer.highs import Control, Outcome, Program, Solution
 from optimizer.instance import Instance
 from optimizer.matrix import Matrix, compile_matrix
-from optimizer.relieve import held_to
-from optimizer.site_dive import MANNERS, Manner, manner
-from optimizer.sites import SiteSearch
+from optimizer.relieve import held_to, relieve
+from optimizer.site_dive import MANNERS, Manner, SiteDive, manner
+from optimizer.sites import Sets, SiteSearch
 from optimizer.station import Station
 from tests.generator import random_dataset
 from tests.optimizer.solved import SEEDS
@@ -92,10 +92,10 @@ def test_out_of_time_what_is_open_is_placed_at_once() -> None:
 
 def test_the_same_draws_lead_to_the_same_sites_and_others_to_others() -> None:
     ways = []
-    for draws in (0, 0, 1, 2, 3):
+    for draws in (0, 0, 1, 2, 3, 4, 5):
         _, search = searched(SOME[2], draws)
-        assert search.dive(Manner(noise=3.0), Control())
-        ways.append(search.sets)
+        placed = SiteDive(search, Manner(noise=3.0), Control(), {}).run()
+        ways.append(None if placed is None else placed[0])
     assert ways[0] == ways[1]
     assert any(way != ways[0] for way in ways[2:])
 
@@ -123,3 +123,57 @@ def test_a_station_builds_sites_the_old_way_where_a_dive_finds_none(monkeypatch:
     assert Station(instance, matrix).sites(1.0, afresh=True)
     assert len(tried) == 2
     assert tried[1].noise == site_dive.CHANCE
+
+
+def test_what_costs_much_late_is_placed_early_in_another_dive(monkeypatch: pytest.MonkeyPatch) -> None:
+    favoured: list[dict[str, float]] = []
+    worst: list[str] = []
+
+    class Watched(SiteDive):
+        def __init__(self, search: SiteSearch, how: Manner, soon: Control, favour: dict[str, float]) -> None:
+            super().__init__(search, how, soon, favour)
+            favoured.append(dict(favour))
+
+        def run(self) -> tuple[Sets, Solution] | None:
+            placed = super().run()
+            worst.append(max(self.lost, key=lambda c: self.lost[c]))
+            return placed
+
+    monkeypatch.setattr(sites, "SiteDive", Watched)
+    for late, dives in ((np.inf, 1), (-1.0, sites.DIVES)):
+        favoured.clear()
+        worst.clear()
+        monkeypatch.setattr(sites, "TOO_LATE", late)
+        _, search = searched(SOME[2])
+        assert search.dive(MANNERS[0], Control())
+        assert len(favoured) == dives
+    assert favoured == [{}, {worst[0]: sites.FAVOUR}]
+
+
+@pytest.mark.parametrize("seed", SOME)
+def test_losses_add_up_to_what_the_dive_loses(seed: int) -> None:
+    _, search = searched(seed)
+    dive = SiteDive(search, MANNERS[0], Control(), {})
+    placed = dive.run()
+    assert placed is not None
+    lost = (placed[1].objective - search.root.objective) / search.scale
+    assert sum(dive.lost.values()) == pytest.approx(lost, abs=1e-6)
+
+
+@pytest.mark.parametrize("dives", [False, True])
+def test_sites_that_finer_periods_do_not_hold_are_dived_for_there(dives: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of sites that can't be held is poor here; a dive of the finer model finds better ones."""
+    instance = Instance(random_dataset(SOME[0]))
+    matrix = compile_matrix(formulate(instance))
+    search = SiteSearch(instance, matrix, Control())
+    left = relieve(matrix, {c: tuple(search.sites[c][:1]) for c in search.contracts}, Control(), 0)
+    assert left is not None
+    assert search.start_from(left)
+    started = SiteSearch.start_from
+    monkeypatch.setattr("optimizer.station.relieve", lambda *_: left)
+    monkeypatch.setattr(SiteSearch, "polish", lambda self: False)
+    monkeypatch.setattr(SiteSearch, "start_from", lambda self, sets: sets == left and started(self, sets))
+    station = Station(instance, matrix, without=frozenset() if dives else frozenset({"site dive"}))
+    (choice,) = station.better_sites(dict.fromkeys(left, ("nowhere",)), 0.0)
+    assert (choice.sets == left) is not dives
+    assert (choice.objective < search.best.objective - 1.0) is dives
