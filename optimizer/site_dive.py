@@ -79,7 +79,7 @@ class SiteDive:
         favour: factors on the use of contracts' sites.
 
     Attributes:
-        lost: relative loss by the steps of each contract; infinite for one that had no way on.
+        lost: by the steps of each contract, million USD; infinite for one that had no way on.
     """
 
     def __init__(self, search: SiteSearch, manner: Manner, soon: Control, favour: Mapping[str, float]) -> None:
@@ -124,24 +124,25 @@ class SiteDive:
         up[0][held], up[1][dropped], down[1][held[0]] = 1.0, 0.0, 0.0
         after = self._tried(*up, cut=dear)
         if after.outcome is Outcome.OPTIMAL:
-            self.lower, self.upper = up
-            self.lost[contract] += (after.objective - before.objective) / search.scale
-            return after
+            return self._taken(up, contract, before, after)
         search.program.set_basis(basis)
         other = self._tried(*down)
-        if other.outcome is not Outcome.OPTIMAL or other.objective >= dear:
-            kept = search.program.basis()
-            search.program.set_basis(basis)
-            after = self._tried(*up, cut=other.objective)
-            if after.outcome is Outcome.OPTIMAL:
-                self.lower, self.upper = up
-                self.lost[contract] += (after.objective - before.objective) / search.scale
-                return after
-            search.program.bound(self.columns, *down)
-            search.program.set_basis(kept)
-        self.lower, self.upper = down
-        self.lost[contract] += (other.objective - before.objective) / search.scale
-        return other if other.outcome is Outcome.OPTIMAL else None
+        if other.outcome is Outcome.OPTIMAL and other.objective < dear:
+            return self._taken(down, contract, before, other)
+        kept = search.program.basis()
+        search.program.set_basis(basis)
+        after = self._tried(*up, cut=other.objective)
+        if after.outcome is Outcome.OPTIMAL:
+            return self._taken(up, contract, before, after)
+        search.program.bound(self.columns, *down)
+        search.program.set_basis(kept)
+        return self._taken(down, contract, before, other)
+
+    def _taken(self, bounds: tuple[Floats, Floats], contract: str, before: Solution, after: Solution) -> Solution | None:
+        """Go on with bounds and their solution, if there is one."""
+        self.lower, self.upper = bounds
+        self.lost[contract] += after.objective - before.objective
+        return after if after.outcome is Outcome.OPTIMAL else None
 
     def _tried(self, lower: Floats, upper: Floats, cut: float = np.inf) -> Solution:
         """The relaxation with these bounds of the pairs, from the last basis."""

@@ -192,7 +192,7 @@ class SiteSearch:
             placed = dive.run()
             better = (placed is not None and self._take(*placed, "sites of all contracts")) or better
             worst = max(dive.lost, key=lambda c: dive.lost[c], default=None)
-            if worst is None or dive.lost[worst] < TOO_LATE or soon.over or self.control.over:
+            if worst is None or dive.lost[worst] <= TOO_LATE * self.scale or soon.over or self.control.over:
                 break
             favour[worst] = FAVOUR * favour.get(worst, 1.0)
         return better
