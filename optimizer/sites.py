@@ -58,9 +58,9 @@ def order(inst: Instance) -> list[str]:
 class SiteSearch:
     """Chooses the serving sites of every contract; all other decisions stay relaxed.
 
-    A relaxation spreads a contract over many sites. Starts differ in where the contract with the fewest
-    sites goes; from each, all contracts are restricted to the sites that they use most and can use together,
-    then held to them. Contracts are freed and placed anew, one or a few at a time, as long as it pays.
+    A dive holds contracts to sites pair by pair (:mod:`optimizer.site_dive`). Where it finds no way, all contracts are restricted to the
+    sites that they use most and can use together, from starts that differ in where the contract with the fewest sites goes, then held to
+    them. Contracts are freed and placed anew, one or a few at a time, as long as it pays.
 
     Args:
         matrix: the model, or one with merged periods.
@@ -157,16 +157,16 @@ class SiteSearch:
         for c, sites in forced.items():
             self._hold(c, sites)
         self.program.set_basis(self.root_basis)
-        found = self.solve(cut=self.cut(BETTER))
+        found = self.solve(cut=self._cut(BETTER))
         if found.x is None or found.outcome is not Outcome.OPTIMAL:
             return False
         picks = {c: self._together(c, self._drawn(self._volume(c, found.x), noise)) for c in free}
         for c in free:
             self._restrict(c, picks[c])
-        after = self.solve(cut=self.cut(BETTER))
+        after = self.solve(cut=self._cut(BETTER))
         if after.outcome is Outcome.INFEASIBLE:
             self._free(free)
-            after = self.solve(cut=self.cut(BETTER))
+            after = self.solve(cut=self._cut(BETTER))
         placed = self.settle(free, after)
         if placed is None:
             return False
@@ -253,7 +253,7 @@ class SiteSearch:
         """
         self._free(contracts)
         self.program.set_basis(self.basis)
-        free = self.solve(cut=self.cut(WORTH))
+        free = self.solve(cut=self._cut(WORTH))
         found = False
         if free.outcome is Outcome.OPTIMAL and free.x is not None:
             basis, tried = self.program.basis(), {tuple(frozenset(self.sets[c]) for c in contracts)}
@@ -266,7 +266,7 @@ class SiteSearch:
                 for c in contracts:
                     self._hold(c, picks[c])
                 self.program.set_basis(basis)
-                after = self.solve(cut=self.cut(BETTER))
+                after = self.solve(cut=self._cut(BETTER))
                 if after.outcome is Outcome.OPTIMAL and self._take({**self.sets, **picks}, after, f"sites of {', '.join(contracts)}"):
                     found = True
                     break
@@ -296,19 +296,19 @@ class SiteSearch:
         noise, before = 2 * NOISE * float(self.random.random()), {c: set(self.sets[c]) for c in contracts}
         self._free(contracts)
         self.program.set_basis(self.basis)
-        found = self.solve(cut=self.cut(WORTH))
+        found = self.solve(cut=self._cut(WORTH))
         picks: Sets = {}
         for c in contracts:
             if found.outcome is not Outcome.OPTIMAL or found.x is None:
                 break
             picks[c], relaxed = self._pick(c, found.x, noise), found.x
             self._hold(c, picks[c])
-            found = self.solve(cut=self.cut(BETTER))
+            found = self.solve(cut=self._cut(BETTER))
             if found.outcome is Outcome.INFEASIBLE and len(picks[c]) > 1:
                 weight = self._volume(c, relaxed)
                 picks[c] = tuple(sorted(picks[c], key=lambda s: -weight[s])[:-1])
                 self._hold(c, picks[c])
-                found = self.solve(cut=self.cut(BETTER))
+                found = self.solve(cut=self._cut(BETTER))
         other = any(set(picks[c]) != before[c] for c in picks)
         moved = found.outcome is Outcome.OPTIMAL and other and self._take({**self.sets, **picks}, found, "")
         for c in contracts:
@@ -334,7 +334,7 @@ class SiteSearch:
                 for c in todo[:count]:
                     self._hold(c, picks[c])
                 dear = before.objective + count * LOSS * self.scale
-                found = self.solve(cut=min(dear, self.cut(BETTER)))
+                found = self.solve(cut=min(dear, self._cut(BETTER)))
                 if found.outcome is Outcome.OPTIMAL or self.control.over:
                     break
                 self._free(todo[:count])
@@ -354,7 +354,7 @@ class SiteSearch:
         for sites in dict.fromkeys(options):
             self._hold(c, sites)
             self.program.set_basis(basis)
-            after = self.solve(cut=min(found.objective, self.cut(BETTER)))
+            after = self.solve(cut=min(found.objective, self._cut(BETTER)))
             if after.outcome is Outcome.OPTIMAL and after.objective < found.objective:
                 chosen, found, chosen_basis = sites, after, self.program.basis()
         self._hold(c, chosen)
@@ -408,7 +408,7 @@ class SiteSearch:
         """Contract GPUs delivered over the horizon, by site."""
         return {s: float(x[self.volumes[c, s][0]] @ self.volumes[c, s][1]) for s in self.sites[c]}
 
-    def cut(self, share: float = BETTER) -> float:
+    def _cut(self, share: float) -> float:
         """Objective that a choice must beat to be better by a share."""
         return self.best.objective + self.slack - share * self.scale
 

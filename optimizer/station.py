@@ -104,8 +104,9 @@ class Station:
     _searches: dict[int, Coarse] = field(default_factory=dict)
     _chosen: Choice | None = None
     _completed: list[Choice] = field(default_factory=list)
-    _restarts: int = 0
     _manner: Manner = MANNERS[0]
+    """Of the worker's first dive."""
+    _restarts: int = 0
 
     def relax(self) -> tuple[Solution, Statuses]:
         """The linear relaxation, with duals, and its basis."""
@@ -129,11 +130,11 @@ class Station:
         search = coarse.search
         before, limit, hurry = search.iterations, effort * search.matrix.shape[0], self._soon(SITES_SHARE)
         dives = "site dive" not in self.without
-        self._manner = manner(part)
         if afresh:
             self._restarts += 1
             search.restart(manner(len(MANNERS) + self._restarts) if dives else None)
         else:
+            self._manner = manner(part)
             if not (dives and search.dive(self._manner, hurry)):
                 for start in islice(search.starts(), part, None, parts):
                     search.build(start)
