@@ -7,30 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from models.files import write_dataset
-from models.plan_files import read_plan, write_plan
-from optimizer import plan
+from models.plan_files import read_plan
 from tests.conftest import Wattplan
-from tests.optimizer.tradeoffs.hand import BEST, DEARER, all_at_b, racks_at, two_sites
-
-FOUR = 4.5 * DEARER / BEST
-"""A loss with which four racks can be at the dearer site, and not five."""
+from tests.optimizer.tradeoffs.hand import DEARER, LOSS, racks_at, write_plans
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The best plan, and a published one."""
     folder = tmp_path_factory.mktemp("alternatives")
-    dataset = two_sites()
-    write_plan(plan(dataset, gap=0, threads=1), folder / "plan")
-    write_dataset(dataset, folder / "plan" / "dataset.json")
-    write_plan(all_at_b(), folder / "old")
+    write_plans(folder)
     return folder
 
 
 def test_alternatives_are_written_with_their_report(given: Path, tmp_path: Path, wattplan: Wattplan) -> None:
     out = tmp_path / "out"
-    ended = wattplan("alternatives", given / "plan", "-o", out, "--number", 1, "--loss", FOUR, "--tries", 9, "--threads", 1, "--json")
+    ended = wattplan("alternatives", given / "plan", "-o", out, "--number", 1, "--loss", LOSS, "--tries", 9, "--threads", 1, "--json")
     assert ended.code == 0
     (one,) = ended.document["alternatives"]
     assert one["apart"] == pytest.approx(0.4)
@@ -42,7 +34,7 @@ def test_alternatives_are_written_with_their_report(given: Path, tmp_path: Path,
     page = (out / "alternatives.html").read_text()
     for words in ("40% apart", "How far apart", "Where the racks stand", "Decided otherwise"):
         assert words in page
-    again = wattplan("alternatives", given / "plan", "-o", out, "--number", 1, "--loss", FOUR, "--tries", 2, "--threads", 1)
+    again = wattplan("alternatives", given / "plan", "-o", out, "--number", 1, "--loss", LOSS, "--tries", 2, "--threads", 1)
     assert again.code == 0
     assert "apart 30.0%" in again.out.replace("apart 30.0 %", "apart 30.0%")
 

@@ -6,30 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from models.files import write_dataset
-from models.plan_files import read_plan, write_plan
-from optimizer import plan
+from models.plan_files import read_plan
 from tests.conftest import Wattplan
-from tests.optimizer.tradeoffs.hand import BEST, DEARER, all_at_b, racks_at, two_sites
-
-FOUR = 4.5 * DEARER / BEST
-"""A loss with which four racks can be at the dearer site, and not five."""
+from tests.optimizer.tradeoffs.hand import LOSS, racks_at, write_plans
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The best plan, and a published one."""
-    folder = tmp_path_factory.mktemp("alternatives")
-    dataset = two_sites()
-    write_plan(plan(dataset, gap=0, threads=1), folder / "plan")
-    write_dataset(dataset, folder / "plan" / "dataset.json")
-    write_plan(all_at_b(), folder / "old")
+    folder = tmp_path_factory.mktemp("nearest")
+    write_plans(folder)
     return folder
 
 
 def test_the_nearest_plan(given: Path, tmp_path: Path, wattplan: Wattplan) -> None:
     out = tmp_path / "near"
-    ended = wattplan("nearest", given / "old", "--best", given / "plan", "-o", out, "--loss", FOUR, "--tries", 9, "--threads", 1, "--json")
+    ended = wattplan("nearest", given / "old", "--best", given / "plan", "-o", out, "--loss", LOSS, "--tries", 9, "--threads", 1, "--json")
     assert ended.code == 0
     assert ended.document["in_common"] == pytest.approx(0.4)
     assert not ended.document["is_best"]

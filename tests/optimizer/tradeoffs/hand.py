@@ -5,10 +5,13 @@ A quarter of 2160 hours: ten racks at ``a`` are worth 332,000 USD (:mod:`tests.o
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from models.dataset import Dataset
+from models.files import write_dataset
 from models.plan import Plan
+from models.plan_files import write_plan
 from optimizer import plan
 from optimizer.whatif import Planner
 from tests.factories import small_dataset
@@ -16,6 +19,8 @@ from tests.factories import small_dataset
 BEST, DEARER = 332_000.0, 21_600.0
 FOUR = BEST - 4.5 * DEARER
 """Worth of a plan that can have four racks at ``b``, and not five."""
+LOSS = 4.5 * DEARER / BEST
+"""The same as a loss against the best."""
 
 
 def two_sites(**tables: Any) -> Dataset:
@@ -42,3 +47,11 @@ def warm_planner(made: Plan | None = None) -> Planner:
     """A planner of the dataset with a plan, the best one if none is given."""
     dataset = two_sites()
     return Planner(dataset, made or plan(dataset, gap=0, threads=1), threads=1)
+
+
+def write_plans(folder: Path) -> None:
+    """Write the best plan as ``plan``, with its dataset, and the published one as ``old``."""
+    dataset = two_sites()
+    write_plan(plan(dataset, gap=0, threads=1), folder / "plan")
+    write_dataset(dataset, folder / "plan" / "dataset.json")
+    write_plan(all_at_b(), folder / "old")
