@@ -123,16 +123,16 @@ class SiteDive:
         up = self.lower.copy(), self.upper.copy()
         up[0][held], up[1][dropped], down[1][held[0]] = 1.0, 0.0, 0.0
         after = self._tried(*up, cut=dear)
-        if after.outcome is Outcome.OPTIMAL:
+        if after.objective < dear:  # a solve may end beyond its cut
             return self._taken(up, contract, before, after)
         search.program.set_basis(basis)
         other = self._tried(*down)
-        if other.outcome is Outcome.OPTIMAL and other.objective < dear:
+        if other.objective < dear:
             return self._taken(down, contract, before, other)
         kept = search.program.basis()
         search.program.set_basis(basis)
         after = self._tried(*up, cut=other.objective)
-        if after.outcome is Outcome.OPTIMAL:
+        if after.objective < other.objective:
             return self._taken(up, contract, before, after)
         search.program.bound(self.columns, *down)
         search.program.set_basis(kept)
@@ -145,6 +145,7 @@ class SiteDive:
         return after if after.outcome is Outcome.OPTIMAL else None
 
     def _tried(self, lower: Floats, upper: Floats, cut: float = np.inf) -> Solution:
-        """The relaxation with these bounds of the pairs, from the last basis."""
+        """The relaxation with these bounds of the pairs, from the last basis; without an objective, unless it is solved."""
         self.search.program.bound(self.columns, lower, upper)
-        return self.search.solve(cut=cut)
+        found = self.search.solve(cut=cut)
+        return found if found.outcome is Outcome.OPTIMAL else Solution(found.outcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ import pytest
 from optimizer import site_dive, sites
 from optimizer.formulation import formulate
 from optimizer.highs import Control, Outcome, Program, Solution
-from optimizer.instance import Instance
-from optimizer.matrix import Matrix, compile_matrix
+from optimizer.instance import Floats, Instance
+from optimizer.matrix import Ints, Matrix, compile_matrix
 from optimizer.relieve import held_to, relieve
 from optimizer.site_dive import MANNERS, Manner, SiteDive, manner
 from optimizer.sites import Sets, SiteSearch
@@ -177,3 +177,104 @@ def test_sites_that_finer_periods_do_not_hold_are_dived_for_there(dives: bool, m
     (choice,) = station.better_sites(dict.fromkeys(left, ("nowhere",)), 0.0)
     assert (choice.sets == left) is not dives
     assert (choice.objective < search.best.objective - 1.0) is dives
+
+
+# step by step --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Step:
+    """What a step of a dive began with and ended with: open pairs, their use, bounds of all pairs, objective."""
+
+    dive: SiteDive
+    still: Ints
+    use: Floats
+    before: tuple[Floats, Floats]
+    after: tuple[Floats, Floats]
+    objective: float
+
+    @property
+    def first(self) -> int:
+        """The pair that is decided."""
+        return int(self.still[np.argmax(self.use[self.still] * self.dive.weight[self.still])])
+
+    @property
+    def held(self) -> bool:
+        return bool(self.after[0][self.first] == 1.0)
+
+    @property
+    def dropped(self) -> Ints:
+        return np.flatnonzero(self.after[1] < self.before[1])
+
+    def worth(self, fixed: float) -> float:
+        """Objective with nothing but the first pair decided, solved from nothing."""
+        lower, upper = self.before[0].copy(), self.before[1].copy()
+        lower[self.first] = upper[self.first] = fixed
+        program = Program(self.dive.search.matrix, threads=1)
+        program.bound(self.dive.columns, lower, upper)
+        return program.solve(Control()).objective
+
+
+def steps_of(seed: int, how: Manner, favour: dict[str, float] | None = None) -> list[Step]:
+    _, search = searched(seed)
+    steps: list[Step] = []
+
+    class Watched(SiteDive):
+        def _step(self, still: Ints, use: Floats, before: Solution) -> Solution | None:
+            began = self.lower.copy(), self.upper.copy()
+            found = super()._step(still, use, before)
+            if found is not None:
+                np.testing.assert_array_equal(search.program.lower[self.columns], self.lower)
+                np.testing.assert_array_equal(search.program.upper[self.columns], self.upper)
+                steps.append(Step(self, still, use, began, (self.lower.copy(), self.upper.copy()), found.objective))
+            return found
+
+    Watched(search, how, Control(), favour or {}).run()
+    return steps
+
+
+def test_a_step_drops_only_what_is_hardly_used_and_some_do() -> None:
+    dropped = 0
+    for seed in SOME:
+        for step in steps_of(seed, Manner(share=0.5, most=0.3)):
+            if step.held:
+                assert len(step.dropped) <= 0.5 * len(step.still)
+                assert (step.use[step.dropped] < 0.3).all()
+                dropped += len(step.dropped)
+            else:
+                assert step.dropped.tolist() == [step.first]
+    assert dropped
+
+
+@pytest.mark.parametrize("seed", SOME[:3])
+def test_where_every_loss_is_compared_the_lesser_is_taken(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_dive, "LOSS", -1.0)
+    steps = steps_of(seed, Manner(share=0.0))
+    assert steps
+    for step in steps:
+        assert step.objective == pytest.approx(min(step.worth(0.0), step.worth(1.0)), rel=1e-6)
+
+
+def test_a_favoured_contract_is_placed_first() -> None:
+    for seed in SOME:
+        first = steps_of(seed, Manner())[:1]
+        for step in first:
+            for c in {step.dive.of[k] for k in step.still}:
+                favoured = steps_of(seed, Manner(), {c: 1e6})[0]
+                assert favoured.dive.of[favoured.first] == c
+
+
+def test_no_step_is_begun_when_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, search = searched(SOME[2])
+    monkeypatch.setattr(SiteDive, "_step", lambda *_: pytest.fail("a step"))
+    assert SiteDive(search, MANNERS[0], Control(time.monotonic() - 1.0), {}).run() is not None
+
+
+def test_the_root_is_that_of_all_sites_whatever_is_held() -> None:
+    _, search = searched(SOME[2])
+    root = search.root.objective
+    assert search.dive(MANNERS[0], Control())
+    search.hold_best()
+    assert search.relax()
+    assert search.root.objective == pytest.approx(root, rel=1e-6)
+    assert search.best.objective > root + 1e-3 * abs(root)
