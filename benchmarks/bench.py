@@ -107,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--without", nargs="+", default=None, help="ingredients to leave out in turn; those the search names if not given")
     parser.add_argument("--instance", nargs="+", default=None, help="only these instances")
     parser.add_argument("--peer", nargs="+", default=None, help="only these peers")
+    parser.add_argument("--seed", nargs="+", type=int, default=None, help="only these seeds of solvers or changes")
     parser.add_argument("--budget", type=float, default=None, help="seconds of every search, instead of each part's own")
     parser.add_argument("--dry", action="store_true", help="list the runs that are left and stop")
     parser.add_argument("--report-only", action="store_true", help="only write the report")
@@ -128,6 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.instance:
         runs = only(given.instance, runs)
     runs = [run for run in runs if given.peer is None or run.peer in given.peer]
+    runs = [run for run in runs if given.seed is None or run.seed in given.seed]
     if given.budget is not None:
         runs = [Run(run.instance, run.peer, given.budget, *run.key[3:]) for run in runs]
     try:
