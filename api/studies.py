@@ -25,6 +25,7 @@ from models.changes import ChangeError, apply, read_changes
 from models.faults import InputError
 from models.study import StudyError, check_scenarios, study_of
 from models.targets import limits_in_words, read_most
+from models.uncertainty import UncertaintyError
 
 if TYPE_CHECKING:
     from api.service import Service
@@ -124,10 +125,10 @@ class Studies:
         if document["time_limit"] > s.time_limit_most:
             found = f"(found {document['time_limit']:g})"
             raise ProblemError(422, "time_limit_too_long", f"time_limit may be at most {s.time_limit_most:g} s {found}")
-        if document["scenarios"].get("uncertainty") is not None:
-            message = "names a file; draw futures with wattplan study, or give scenarios by name"
-            item = FaultItem(pointer="/scenarios/uncertainty", message=message, code="not_over_http")
-            raise ProblemError(422, "bad_study", f"scenarios.uncertainty {message}", [item])
+        if (document["scenarios"].get("uncertainty") or {}).get("file") is not None:
+            message = "names a file, which the service does not read; give what it has as sources"
+            item = FaultItem(pointer="/scenarios/uncertainty/file", message=message, code="not_over_http")
+            raise ProblemError(422, "bad_study", f"scenarios.uncertainty.file {message}", [item])
         try:
             study = study_of(document, where)
             if study.count() > s.study_most:
@@ -135,7 +136,7 @@ class Studies:
             dataset, plan = self.service.dataset(dataset_id), self.service.plan_of(run)
             asked = Asked.of(study, dataset, plan)
             check_scenarios(dataset, asked.scenarios, plan, where, TRIED)
-        except StudyError as error:
+        except (StudyError, UncertaintyError) as error:
             raise faults_problem(422, "bad_study", str(error.faults[0]), error.faults) from None
         return len(asked.scenarios)
 

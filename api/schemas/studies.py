@@ -32,7 +32,7 @@ class StudyRequest(Asked):
     time_limit: float = Field(default=60.0, gt=0, le=1e6, description="most seconds of a run", allow_inf_nan=False)
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="of the searches")
     with_base: bool = Field(default=True, description="whether the base plan without changes is a run too")
-    scenarios: Scenarios = Field(description="as in a study file (docs/studies.md); not uncertainty, which names a file")
+    scenarios: Scenarios = Field(description="as in a study file (docs/studies.md); an uncertainty has its sources in place of a file")
 
     @model_validator(mode="after")
     def _one_base(self) -> StudyRequest:

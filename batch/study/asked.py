@@ -60,7 +60,7 @@ class Asked:
             folder: of the study file.
 
         Raises:
-            UncertaintyError: the file of an uncertainty has faults.
+            UncertaintyError: an uncertainty has faults.
             StudyError: the base plan has nothing of what a frontier is to cut.
         """
         limit = study.time_limit if time_limit is None else time_limit

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
 from models.changes.fields import Flag, Real, Whole, amount, count, field, flag, portion, signed
 from models.columns import Text
@@ -100,11 +100,18 @@ class Sample(StudyRecord):
 
 
 class Futures(StudyRecord):
-    """Scenarios drawn from a file that says with which odds things come otherwise (docs/uncertainty.md)."""
+    """Scenarios drawn from what says with which odds things come otherwise (docs/uncertainty.md): a file, or the same in place."""
 
-    file: Text = field("the file, relative to the study file")
+    file: Text | None = field("the file, relative to the study file", default=None, none_means="the sources stand here")
+    sources: dict[str, Any] | None = field("what such a file has, in place", default=None, none_means="they stand in a file")
     runs: Whole = count("scenarios to draw", "runs", least=1, most=10**12)
     seed: Whole = count("seed of the draw", "", default=0, most=2**31 - 1)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.file is None) == (self.sources is None):
+            raise ValueError("needs exactly one of file and sources")
+        return self
 
 
 class Frontier(StudyRecord):

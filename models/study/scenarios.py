@@ -18,13 +18,15 @@ from models.study.faults import StudyError
 from models.study.file import BASE, Frontier, Futures, Grid, Sample, SampleLevel, Study
 from models.study.sampling import choice, number, strata
 from models.targets import measured
-from models.uncertainty import draw, read_uncertainty
+from models.uncertainty import Uncertainty, UncertaintyError, draw, from_plain, read_uncertainty
 
 PlainChange = Mapping[str, Any]
 HAPPENS, HAPPENS_NOT = "happens", "does not"
 """Levels of an axis of an uncertainty."""
 OFTEN = 0.05
 """Least share of the futures in which an axis of an uncertainty happens."""
+SOURCES = "/scenarios/uncertainty/sources"
+"""Where the sources of an uncertainty stand in a study that has them in place."""
 SIGN = "$"
 """Begins the name of an axis in a template."""
 
@@ -85,7 +87,7 @@ def scenarios_of(study: Study, dataset: Dataset | None = None, folder: Path = Pa
         plan: the base plan; needed for a frontier.
 
     Raises:
-        UncertaintyError: the file of the uncertainty has faults.
+        UncertaintyError: the uncertainty has faults.
         StudyError: the base plan has nothing of what a frontier is to cut.
         ValueError: there is an uncertainty and no dataset, or a frontier and no plan.
     """
@@ -141,12 +143,22 @@ def _sampled(sample: Sample) -> Iterator[Scenario]:
 
 def _futures(source: Futures, dataset: Dataset, folder: Path) -> Iterator[Scenario]:
     """Futures by their odds; what happens in so many of them that their mean says something, and not in all, is an axis."""
-    drawn = draw(read_uncertainty(folder / source.file, dataset), dataset, source.runs, source.seed)
+    drawn = draw(_uncertainty(source, dataset, folder), dataset, source.runs, source.seed)
     times = Counter(what for future in drawn for what in set(future.happened))
     axes = [what for what, number in times.items() if max(2, OFTEN * len(drawn)) <= number < len(drawn)]
     for scenario, future in zip(named((f.name, f.changes) for f in drawn), drawn, strict=True):
         levels = {what: HAPPENS if what in future.happened else HAPPENS_NOT for what in axes}
         yield replace(scenario, odds=future.probability * len(drawn), origin=Origin.UNCERTAINTY, levels=levels)
+
+
+def _uncertainty(source: Futures, dataset: Dataset, folder: Path) -> Uncertainty:
+    """Sources from their file, or as they stand in the study; faults of the latter say where."""
+    if source.sources is None:
+        return read_uncertainty(folder / (source.file or ""), dataset)
+    try:
+        return from_plain(source.sources, dataset, "scenarios.uncertainty.sources")
+    except UncertaintyError as error:
+        raise UncertaintyError([replace(fault, pointer=SOURCES + fault.pointer) for fault in error.faults]) from None
 
 
 def _points(n: int, frontier: Frontier, plan: Plan) -> Iterator[Scenario]:

@@ -32,6 +32,11 @@ SCENARIOS: dict[str, Any] = {
     },
     "frontier": [{"measure": "capital", "shares": [0.5]}],
 }
+FUTURES: dict[str, Any] = {
+    "schema_version": 1,
+    "name": "a cut may come",
+    "event": [{"id": "cut", "why": "a test", "outcomes": [{"name": "half", "odds": 0.5, "changes": [HALF]}]}],
+}
 PATIENCE = 120.0
 
 
@@ -96,7 +101,8 @@ def test_what_they_say_together(live: Live, done: dict[str, Any]) -> None:
         ({"scenarios": {"list": [{"name": "a", "changes": [{**HALF, "gen_id": "h200"}]}]}}, 422, "bad_study", None, "unknown id"),
         ({"scenarios": {"list": [{"name": "a", "changes": [{"type": "supply.cot"}]}]}}, 422, "bad_study", "/scenarios/list/0/changes/0/type", "supply.cut"),
         ({"scenarios": {}}, 422, "bad_study", "/scenarios", "has no scenario"),
-        ({"scenarios": {"uncertainty": {"file": "/etc/passwd", "runs": 3}}}, 422, "bad_study", "/scenarios/uncertainty", "names a file"),
+        ({"scenarios": {"uncertainty": {"file": "/etc/passwd", "runs": 3}}}, 422, "bad_study", "/scenarios/uncertainty/file", "names a file"),
+        ({"scenarios": {"uncertainty": {"sources": {**FUTURES, "event": [{**FUTURES["event"][0], "odd": 1}]}, "runs": 3}}}, 422, "bad_study", "/scenarios/uncertainty/sources/event/0/odd", "odd"),
         ({"scenarios": {"frontier": [{"measure": "late"}]}}, 422, "bad_study", "/scenarios/frontier/0/measure", "nothing of the base plan"),
         ({"scenarios": {"sample": {"runs": 5000, "axes": [{"name": "x", "low": 0, "high": 1}], "changes": [{**HALF, "cut_share": "$x"}]}}}, 413, "too_many_runs", None, "at most 2,000"),
         ({"line": None}, 422, None, "", "exactly one of line and baseline"),
@@ -157,6 +163,17 @@ def test_a_scenario_that_cannot_be_is_a_result(live: Live) -> None:
         table = client.study_table(begun["id"]).set_index("scenario")
     assert table.loc["no such", "status"] == "invalid"
     assert "h200" in table.loc["no such", "detail"]
+
+
+def test_futures_of_an_uncertainty_in_place(live: Live) -> None:
+    with live.client() as client:
+        asked = {"uncertainty": {"sources": FUTURES, "runs": 12, "seed": 1}}
+        begun = client.begin_study("futures", asked, line=live.line, gap=0, with_base=False)
+        found = client.wait_study(begun["id"], PATIENCE)
+        assert (found["runs"]["succeeded"], found["runs"]["failed"]) == (12, 0)
+        table = client.study_table(begun["id"])
+    assert table["npv_usd"].nunique() == 2, "the cut comes in some futures, and not in others"
+    assert set(table["origin"]) == {"uncertainty"}
 
 
 def test_a_stopped_study_makes_no_more_runs(live: Live) -> None:

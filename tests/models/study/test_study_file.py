@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from models.changes import read_changes
 from models.study import BASE, MOST_RUNS, Origin, StudyError, check_scenarios, named, read_study, scenarios_of, study_of
 from models.study.applied import TRIED, first_tried
+from models.uncertainty import UncertaintyError
 from tests.conftest import ROOT
 from tests.factories import small_dataset
 
@@ -239,6 +241,33 @@ def test_futures_of_an_uncertainty_are_scenarios(tmp_path: Path) -> None:
         assert (scenario.levels[axis] == "happens") == bool(scenario.changes)
     assert {s.levels[axis] for s in found} == {"happens", "does not"}
     assert check_scenarios(dataset, found, None, "s.yaml") == 0, "each change was tried when the uncertainty was read"
+    sources = tomllib.loads((tmp_path / "odds.toml").read_text())
+    in_place = {**GOOD, "scenarios": {"uncertainty": {"sources": sources, "runs": 20, "seed": 3}}}
+    assert list(scenarios_of(study_of(in_place), dataset, Path("nowhere"))) == [base, *found], "the same sources in place of the file"
+
+
+@pytest.mark.parametrize(
+    ("uncertainty", "pointer", "said"),
+    [
+        ({"runs": 3}, "/scenarios/uncertainty", "exactly one of file and sources"),
+        ({"runs": 3, "file": "odds.toml", "sources": {}}, "/scenarios/uncertainty", "exactly one of file and sources"),
+        ({"runs": 3, "sources": ["slip"]}, "/scenarios/uncertainty/sources", ""),
+    ],
+)
+def test_an_uncertainty_stands_in_one_place(uncertainty: dict[str, Any], pointer: str, said: str) -> None:
+    with pytest.raises(StudyError) as refused:
+        study_of({**GOOD, "scenarios": {"uncertainty": uncertainty}})
+    (found,) = refused.value.faults
+    assert (found.pointer, said in str(found)) == (pointer, True)
+
+
+def test_faults_of_sources_in_place_say_where() -> None:
+    slip = {"id": "a", "site_id": "nowhere", "outcomes": [{"odds": 0.5, "delay_periods": 1}], "why": "a test"}
+    sources = {"schema_version": 1, "name": "odds", "slip": [slip]}
+    study = study_of({**GOOD, "scenarios": {"uncertainty": {"sources": sources, "runs": 3}}})
+    with pytest.raises(UncertaintyError, match="nowhere") as refused:
+        list(scenarios_of(study, small_dataset()))
+    assert [found.pointer for found in refused.value.faults] == ["/scenarios/uncertainty/sources/slip/0"]
 
 
 def test_the_example_of_the_documentation_can_be_read() -> None:
