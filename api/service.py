@@ -23,7 +23,7 @@ from api.studies import Studies
 from api.supervisor import RETRY_SEED, Supervisor
 from api.version import VERSION
 from batch.engine import Job
-from models.changes import Applied, Change, ChangeError, apply, read_changes
+from models.changes import Applied, Change, ChangeError, Where, apply, read_changes
 from models.dataset import Dataset
 from models.plan import Plan
 from models.plan_files import plan_from_bytes
@@ -31,6 +31,8 @@ from models.targets import limits_in_words, read_most
 
 DATASETS, PLANS = 8, 8
 """How many are kept ready in memory."""
+CHANGES_AT, SCENARIO_AT = "/changes", "/scenario"
+"""JSON pointers of the changes of a request, and of the scenario that it is about."""
 
 
 @dataclass(frozen=True)
@@ -177,16 +179,18 @@ class Service:
             raise ProblemError(409, "no_baseline", f"{what} has no plan to start from; plan first, with mode plan")
         return base
 
-    def changed(self, base: Base, asked: Sequence[dict[str, Any]], pointer: str = "/changes") -> tuple[list[Change], Applied]:
-        """The changes of a question, carried out.
+    def changed(self, base: Base, asked: Sequence[dict[str, Any]], source: str = "") -> Applied:
+        """Changes on a base, carried out; faults and warnings say where they stand in the request.
+
+        Args:
+            source: JSON pointer of what names the base, which is at fault where its own changes are.
 
         Raises:
             ProblemError: 413, too many; 422, they have faults.
         """
-        changes = self.read(base, asked, pointer)
-        return changes, self.applied(base, changes, pointer)
+        return self.applied(base, self.read(base, asked), Where(CHANGES_AT, len(base.changes), source))
 
-    def read(self, base: Base, asked: Sequence[dict[str, Any]], pointer: str = "/changes") -> list[Change]:
+    def read(self, base: Base, asked: Sequence[dict[str, Any]]) -> list[Change]:
         """The changes of a question, not yet carried out.
 
         Raises:
@@ -196,21 +200,37 @@ class Service:
         if len(asked) + len(base.changes) > most:
             raise ProblemError(413, "too_many_changes", f"{len(asked) + len(base.changes)} changes; at most {most} are allowed")
         try:
-            return read_changes(list(base.changes), pointer) + read_changes(list(asked), pointer)
+            return read_changes(list(base.changes), CHANGES_AT) + read_changes(list(asked), CHANGES_AT)
         except ChangeError as error:
             raise faults_problem(422, "bad_changes", str(error.faults[0]), error.faults) from None
 
-    def applied(self, base: Base, changes: Sequence[Change], pointer: str = "/changes") -> Applied:
+    def applied(self, base: Base, changes: Sequence[Change], where: Where) -> Applied:
         """Changes carried out.
+
+        Args:
+            changes: those of the base among them.
+            where: they stand in the request.
 
         Raises:
             ProblemError: 422, they have faults.
         """
         try:
             plan = None if base.baseline is None or base.baseline.plan_blob is None else self.plan_of(base.baseline)
-            return apply(self.dataset(base.dataset), changes, plan, pointer)
+            return apply(self.dataset(base.dataset), changes, plan, where)
         except ChangeError as error:
             raise faults_problem(422, "bad_changes", str(error.faults[0]), error.faults) from None
+
+    def _of_run(self, base: Base, changes: Sequence[Change]) -> Applied:
+        """Changes of a new run, carried out. Warnings tell their place among all changes of the run, faults theirs in the request.
+
+        Raises:
+            ProblemError: 422, they have faults.
+        """
+        try:
+            return self.applied(base, changes, Where(CHANGES_AT))
+        except ProblemError:
+            self.applied(base, changes, Where(CHANGES_AT, len(base.changes), SCENARIO_AT))
+            raise
 
     def accept(self, asked: RunRequest, key_id: str, idempotency_key: str | None = None) -> tuple[Any, bool]:
         """Take a question: a new run, or one that has answered it.
@@ -285,7 +305,7 @@ class Service:
                 return known, True
         if self.store.runs.counts()[RunState.QUEUED] >= s.queue_most:
             raise ProblemError(429, "queue_full", f"{s.queue_most} runs wait already", headers={"Retry-After": "10"})
-        applied = self.applied(base, changes)  # not before the store was asked: it takes longest
+        applied = self._of_run(base, changes)  # not before the store was asked: it takes longest
         self.keep(applied.dataset, by.key_id, derived=True)
         run = self.store.runs.create(
             mode=mode, base_dataset_id=base.dataset, dataset_id=applied.dataset.sha256, changes=plain, options=options, ask=ask,

@@ -34,7 +34,7 @@ def preview(caller: Viewer, service: TheService, asked: PreviewRequest) -> Previ
         base = Base(asked.dataset)
     else:
         base = service.of_line(asked.line) if asked.line is not None else service.of_scenario(asked.parent or "")
-    _, applied = service.changed(base, asked.changes)
+    applied = service.changed(base, asked.changes, "/parent")
     return PreviewView(
         base_dataset=base.dataset, dataset=applied.dataset.sha256, sentences=list(applied.sentences),
         warnings=[FaultView(pointer=w.pointer, message=w.problem, code=w.code) for w in applied.warnings],

@@ -30,7 +30,7 @@ def create(
 ) -> ScenarioView:
     """A new scenario; its changes have to be possible."""
     base = service.of_line(asked.line) if asked.line is not None else service.of_scenario(asked.parent or "")
-    service.changed(base, asked.changes)
+    service.changed(base, asked.changes, "/parent")
     try:
         row = service.store.scenarios.create(
             asked.name, line_id=base.line if asked.parent is None else None, scenario_id=asked.parent, changes=asked.changes, note=asked.note,

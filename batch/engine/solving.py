@@ -16,6 +16,7 @@ from batch.engine.explaining import explained
 from batch.engine.idle import idle
 from batch.engine.job import EngineMode, Failure, Job, Outcome
 from models.changes import Change, ChangeError, apply, read_changes
+from models.changes.base import TABLE as CHANGES
 from models.faults import DatasetError, Fault, InputError
 from models.files import dataset_from_bytes
 from models.plan import Plan, StopReason, Summary
@@ -218,7 +219,13 @@ def _faulty(kind: Failure, error: InputError) -> Outcome:
 
 
 def _told(faults: Iterable[Fault]) -> list[dict[str, str]]:
-    return [{"pointer": fault.pointer, "message": str(fault), "code": fault.code} for fault in faults]
+    """Faults with their places in the job."""
+    return [{"pointer": _pointer(fault), "message": str(fault), "code": fault.code} for fault in faults]
+
+
+def _pointer(fault: Fault) -> str:
+    """A fault of changes is told by its place in their list, which is one field of the job."""
+    return f"/{CHANGES}{fault.pointer}" if fault.table == CHANGES else fault.pointer
 
 
 @contextmanager

@@ -8,7 +8,7 @@ Each type of change is a class with its fields, a sentence, an example and an ``
 """
 
 from models.changes.apply import Applied, apply, draw
-from models.changes.base import Change, ChangeError
+from models.changes.base import Change, ChangeError, Where
 from models.changes.diff import RowChange, RowChangeKind, touched
 from models.changes.inverse import inverse
 from models.changes.registry import CHANGES, AnyChange, change_types, read_changes
@@ -21,6 +21,7 @@ __all__ = [
     "ChangeError",
     "RowChange",
     "RowChangeKind",
+    "Where",
     "apply",
     "change_types",
     "draw",

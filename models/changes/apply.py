@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from models.changes.base import TABLE, Change, ChangeError, Edit, RefusedError
+from models.changes.base import BY_ITSELF, TABLE, Change, ChangeError, Edit, RefusedError, Where
 from models.changes.diff import Cell, cells_touched
 from models.changes.freeze import FreezeBefore
 from models.changes.registry import CHANGES
@@ -20,6 +20,8 @@ from models.tables import COLUMNS, ROW_TYPES
 
 DRAWS = 40
 """Attempts at a random change that is valid."""
+NAMED = 3
+"""Most changes that a warning of overlap names."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,14 @@ class _Progress:
     lost_ids: set[str] = field(default_factory=set)
 
 
-def apply(dataset: Dataset, changes: Sequence[Change], baseline: Plan | None = None, pointer: str = "") -> Applied:
+def apply(dataset: Dataset, changes: Sequence[Change], baseline: Plan | None = None, where: Where = BY_ITSELF) -> Applied:
     """A dataset with changes, one after the other; the dataset given is not touched.
 
     Args:
         dataset: the base.
         changes: in their order, which matters: each is made to what the ones before it left.
         baseline: plan of the base, for ``freeze.before``.
-        pointer: JSON pointer of the list of changes in its document, for faults and warnings.
+        where: the changes stand in their document, for faults and warnings.
 
     Raises:
         ChangeError: with every fault found: unknown ids and periods, what a change cannot do, or what would leave no
@@ -66,10 +68,10 @@ def apply(dataset: Dataset, changes: Sequence[Change], baseline: Plan | None = N
     """
     done = _Progress(dataset)
     for number, change in enumerate(changes):
-        _one(done, Edit(done.dataset, number, pointer, baseline), change)
+        _one(done, Edit(done.dataset, number, where, baseline), change)
     if done.faults:
         raise ChangeError(done.faults)
-    return Applied(_checked(dataset, done, pointer), tuple(done.warnings), tuple(done.sentences))
+    return Applied(_checked(dataset, done, where), tuple(done.warnings), tuple(done.sentences))
 
 
 def faults_of(dataset: Dataset, changes: Sequence[Change]) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
@@ -107,15 +109,25 @@ def _one(done: _Progress, edit: Edit, change: Change) -> None:
         edit.warnings.clear()
         edit.warn("", f"alters nothing: {done.sentences[-1]}", "no_effect")
         done.warnings += edit.warnings
-    for number, earlier in done.cells:
-        both = cells & earlier
-        if both:
-            edit.warnings.clear()
-            edit.warn("", f"touches what change {number + 1} touches: {_cells_text(edit.dataset, both)}", "overlap")
-            done.warnings += edit.warnings
+    overlaps = {number: both for number, earlier in done.cells if (both := cells & earlier)}
+    if overlaps:
+        edit.warnings.clear()
+        whose = _names(edit.where, list(overlaps))
+        edit.warn("", f"touches what {whose}: {_cells_text(edit.dataset, set().union(*overlaps.values()))}", "overlap")
+        done.warnings += edit.warnings
     done.cells.append((edit.number, cells))
     done.dataset = changed
     done.steps.append((edit.number, changed))
+
+
+def _names(where: Where, numbers: Sequence[int]) -> str:
+    """``change 1 touches``, or ``change 1, change 2 and 7 more touch``."""
+    if len(numbers) == 1:
+        return f"{where.name(numbers[0])} touches"
+    named = [where.name(number) for number in numbers[:NAMED]]
+    more = len(numbers) - len(named)
+    *first, last = [*named, f"{more} more"] if more else named
+    return f"{', '.join(first)} and {last} touch"
 
 
 def _cells_text(dataset: Dataset, cells: Iterable[Cell]) -> str:
@@ -127,7 +139,7 @@ def _cells_text(dataset: Dataset, cells: Iterable[Cell]) -> str:
     return " ".join(str(part) for part in parts if part) + more
 
 
-def _checked(base: Dataset, done: _Progress, pointer: str) -> Dataset:
+def _checked(base: Dataset, done: _Progress, where: Where) -> Dataset:
     """The last dataset with all its checks; if they fail, the first change after which they do is told."""
     if not any(cells for _, cells in done.cells):
         return base
@@ -141,7 +153,7 @@ def _checked(base: Dataset, done: _Progress, pointer: str) -> Dataset:
             except DatasetError as first:
                 faults, number = first.faults, index
                 break
-        raise ChangeError([_no_dataset(fault, number, pointer) for fault in faults]) from None
+        raise ChangeError([_no_dataset(fault, number, where) for fault in faults]) from None
 
 
 def _rebuilt(dataset: Dataset) -> Dataset:
@@ -150,11 +162,11 @@ def _rebuilt(dataset: Dataset) -> Dataset:
     return Dataset.build(plain.pop("dataset"), **{**dict.fromkeys(ROW_TYPES, ()), **plain})
 
 
-def _no_dataset(fault: Fault, number: int, pointer: str) -> Fault:
+def _no_dataset(fault: Fault, number: int, where: Where) -> Fault:
     """A fault of the dataset after a change, as a fault of the change."""
     problem = f"would leave an invalid dataset: {fault.table}, {fault.row}, {fault.column}: {fault.problem}".replace(", ,", ",")
     return Fault(
-        TABLE, problem, f"change {number + 1}", "", fault.value, fault.allowed, fault.suggestion, fault.code, f"{pointer}/{number}"
+        TABLE, problem, where.name(number), "", fault.value, fault.allowed, fault.suggestion, fault.code, where.of(number)
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -28,6 +29,39 @@ class RefusedError(Exception):
     """An edit that cannot be made; its faults are in the ``Edit``."""
 
 
+@dataclass(frozen=True)
+class Where:
+    """Where a list of changes stands in its document, so that faults can say it.
+
+    Attributes:
+        pointer: JSON pointer of the list.
+        inherited: how many of the first changes come from elsewhere and are not in that list.
+        source: JSON pointer of what names those.
+    """
+
+    pointer: str = ""
+    inherited: int = 0
+    source: str = ""
+
+    def name(self, number: int) -> str:
+        """``change 2``, or ``inherited change 2``, each counted from 1.
+
+        Args:
+            number: index among all changes, from 0.
+        """
+        return f"inherited change {number + 1}" if number < self.inherited else f"change {number - self.inherited + 1}"
+
+    def of(self, number: int, at: str = "") -> str:
+        """JSON pointer of a change, or of its field ``at``; of an inherited one, of what names it."""
+        if number < self.inherited:
+            return self.source
+        return "/".join(part for part in (f"{self.pointer}/{number - self.inherited}", at) if part)
+
+
+BY_ITSELF = Where()
+"""A list of changes that is a document of its own."""
+
+
 class Edit:
     """One change being applied: the dataset before it, and where faults and warnings go.
 
@@ -35,20 +69,19 @@ class Edit:
         dataset: the dataset that the change edits.
         baseline: plan that freezes refer to.
         number: index of the change, from 0.
-        pointer: JSON pointer of the list of changes.
+        where: the list of changes stands.
         faults: why the change cannot be applied.
         warnings: what is allowed but should be known.
     """
 
-    def __init__(self, dataset: Dataset, number: int = 0, pointer: str = "", baseline: Plan | None = None) -> None:
-        self.dataset, self.number, self.pointer, self.baseline = dataset, number, pointer, baseline
+    def __init__(self, dataset: Dataset, number: int = 0, where: Where = BY_ITSELF, baseline: Plan | None = None) -> None:
+        self.dataset, self.number, self.where, self.baseline = dataset, number, where, baseline
         self.faults: list[Fault] = []
         self.warnings: list[Fault] = []
 
     def _fault(self, at: str, problem: str, code: str, value: Any = None, allowed: str = "", suggestion: str = "") -> Fault:
-        pointer = "/".join(p for p in (f"{self.pointer}/{self.number}", at) if p)
-        column = at.replace("/", ".")
-        return Fault(TABLE, problem, f"change {self.number + 1}", column, shown(value), allowed, suggestion, code, pointer)
+        place, pointer = self.where.name(self.number), self.where.of(self.number, at)
+        return Fault(TABLE, problem, place, at.replace("/", "."), shown(value), allowed, suggestion, code, pointer)
 
     def fault(self, at: str, problem: str, code: str, value: Any = None, allowed: str = "", suggestion: str = "") -> None:
         """Note a fault of the field ``at`` (parts joined by ``/``; empty for the whole change)."""

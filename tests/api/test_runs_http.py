@@ -221,6 +221,12 @@ def test_scenarios_stand_on_one_another(live: Live) -> None:
         assert run["state"] == "succeeded"
         assert len(run["sentences"]) == 2
         assert (run["scenario"], run["revision"]) == (second["id"], 1)
+        with pytest.raises(ServiceError) as refused:
+            client.ask(scenario=second["id"], changes=[{"type": "supply.cut", "gen_id": "h10", "cut_share": 0.5}])
+        (fault,) = refused.value.problem["errors"]
+        assert fault["pointer"] == "/changes/0/gen_id", "its place in the request, not among all changes of the scenario"
+        looked = client.preview(LESS, parent=second["id"])
+        assert [(w["pointer"], w["code"]) for w in looked["warnings"]] == [("/changes/0", "overlap")]
         revised = client.revise_scenario(second["id"], second["version"], [])
         assert revised["revision"] == 2
         shown = client.preview([], parent=second["id"])

@@ -191,7 +191,7 @@ def test_a_fault_is_named_with_its_place(runner: asyncio.Runner, bench: Bench, k
     assert outcome["failure"]["faults"]
     assert all(fault["message"] for fault in outcome["failure"]["faults"])
     if settings.get("changes") == [NO_SUCH]:
-        assert outcome["failure"]["faults"][0]["pointer"] == "/0/gen_id"
+        assert outcome["failure"]["faults"][0]["pointer"] == "/changes/0/gen_id"
         assert "did you mean 'h100'" in outcome["failure"]["detail"]
 
 

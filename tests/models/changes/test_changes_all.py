@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from models.changes import CHANGES, AnyChange, ChangeError, apply, change_types, draw, read_changes, touched
+from models.changes import CHANGES, AnyChange, ChangeError, Where, apply, change_types, draw, read_changes, touched
 from models.changes.diff import cells_touched
 from models.dataset import Dataset
 from models.files import from_plain
@@ -218,6 +218,35 @@ def test_overlap_is_told_by_period() -> None:
     place = {"type": "place.min", "decision": "installed", "site_id": "a", "value": 1}
     assert codes(applied(small_dataset(), place, place | {"type": "place.max", "value": 3, "from_period": "2026-Q4"})) == ["overlap"]
     assert codes(applied(small_dataset(), place, place | {"site_id": "b"})) == []
+
+
+def test_a_change_has_one_warning_of_overlap() -> None:
+    """However many changes it overlaps with: a hundred would otherwise have five thousand."""
+    price = {"type": "contract.price", "contract_id": "c", "factor": 0.5}
+    result = applied(small_dataset(), *[price] * 6)
+    assert codes(result) == ["overlap"] * 5
+    said = [warning.problem.split(":")[0] for warning in result.warnings]
+    assert said == [
+        "touches what change 1 touches",
+        "touches what change 1 and change 2 touch",
+        "touches what change 1, change 2 and change 3 touch",
+        "touches what change 1, change 2, change 3 and 1 more touch",
+        "touches what change 1, change 2, change 3 and 2 more touch",
+    ]
+
+
+def test_places_of_inherited_changes_are_not_those_of_the_list() -> None:
+    """The list of a request stands on changes of its scenario, which it only names."""
+    price = {"type": "contract.price", "contract_id": "c", "factor": 0.5}
+    where = Where("/changes", inherited=2, source="/parent")
+    result = apply(small_dataset(), read_changes([price] * 3), where=where)
+    assert [(w.pointer, w.row) for w in result.warnings] == [("/parent", "inherited change 2"), ("/changes/0", "change 1")]
+    assert "touches what inherited change 1 and inherited change 2 touch" in result.warnings[1].problem
+    wrong = read_changes([price | {"contract_id": "cc"}, price, price | {"contract_id": "dd"}])
+    with pytest.raises(ChangeError) as refused:
+        apply(small_dataset(), wrong, where=where)
+    found = [(fault.pointer, fault.row) for fault in refused.value.faults]
+    assert found == [("/parent", "inherited change 1"), ("/changes/0/contract_id", "change 1")]
 
 
 def test_no_changes() -> None:
