@@ -12,6 +12,7 @@ from optimizer.highs import Control, Outcome, Program, Solution
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Ints, Matrix
 from optimizer.site_dive import Manner, SiteDive
+from optimizer.site_swaps import BETTER, SiteSwaps
 
 USED = 1e-6
 """A share of a pair below this is no use of it."""
@@ -19,8 +20,6 @@ SERVES = 0.5
 """A pair of which the relaxation has so much is taken to serve."""
 CLUSTER_SHARE = 0.3
 """Share of its smallest cluster from which a site that the relaxation uses is worth a try."""
-BETTER = 1e-5
-"""Relative gain that a set of sites must bring."""
 WORTH = 1e-4
 """Relative gain below which the sites of a contract are not tried again."""
 NOISE = 0.8
@@ -60,7 +59,7 @@ class SiteSearch:
 
     A dive holds contracts to sites pair by pair (:mod:`optimizer.site_dive`). Where it finds no way, all contracts are restricted to the
     sites that they use most and can use together, from starts that differ in where the contract with the fewest sites goes, then held to
-    them. Contracts are freed and placed anew, one or a few at a time, as long as it pays.
+    them. Sites are then exchanged one by one (:mod:`optimizer.site_swaps`), and contracts placed anew a few at a time, as long as it pays.
 
     Args:
         matrix: the model, or one with merged periods.
@@ -68,13 +67,14 @@ class SiteSearch:
         seed: of the draws.
         log: told of each better choice.
         program: the model in a solver, if there is one already.
+        swaps: whether sites are exchanged one by one, or contracts freed and placed anew.
     """
 
     def __init__(
         self, inst: Instance, matrix: Matrix, control: Control, seed: int = 0, log: Callable[[str], None] = lambda phase: None,
-        program: Program | None = None,
+        program: Program | None = None, swaps: bool = True,
     ) -> None:  # fmt: skip
-        self.inst, self.matrix, self.control, self.log = inst, matrix, control, log
+        self.inst, self.matrix, self.control, self.log, self.swaps = inst, matrix, control, log, swaps
         self.program = program or Program(matrix, threads=1, seed=seed)
         self.random = np.random.default_rng(seed)
         first, index = matrix.columns["serve"]
@@ -83,6 +83,7 @@ class SiteSearch:
         self.sites = {c: inst.sites_of_choice(c) for c in self.contracts}
         self.columns = {c: np.array([self.at[c, s] for s in self.sites[c]], dtype=np.intp) for c in self.contracts}
         self.far = {c: _far(inst, c) for c in self.contracts}
+        self.most = {c: most_sites(inst, c) for c in self.contracts}
         self.volumes = self._volumes()
         self.sets: Sets = {}
         self.best = Solution(Outcome.STOPPED)
@@ -116,9 +117,9 @@ class SiteSearch:
         """Sets of sites to start from, the most promising first: where the contract with the fewest sites can go."""
         single = [c for c in self.contracts if most_sites(self.inst, c) == 1]
         forced: list[tuple[float, Sets]] = []
-        for s in self._allowed(single[0]) if single else []:
+        for s in self.allowed(single[0]) if single else []:
             self._free(self.contracts)
-            self._hold(single[0], (s,))
+            self.hold(single[0], (s,))
             self.program.set_basis(self.root_basis)
             found = self.solve()
             if found.outcome is Outcome.OPTIMAL:
@@ -137,7 +138,7 @@ class SiteSearch:
             self.polish()
             return True
         single = [c for c in self.contracts if most_sites(self.inst, c) == 1]
-        forced: Sets = {c: (str(self.random.choice(self._allowed(c))),) for c in single[:1] if self._allowed(c)}
+        forced: Sets = {c: (str(self.random.choice(self.allowed(c))),) for c in single[:1] if self.allowed(c)}
         if not self.build(forced, NOISE) and not self.build({}, NOISE):
             return False
         self.polish()
@@ -155,23 +156,23 @@ class SiteSearch:
         free = [c for c in self.contracts if c not in forced]
         self._free(free)
         for c, sites in forced.items():
-            self._hold(c, sites)
+            self.hold(c, sites)
         self.program.set_basis(self.root_basis)
-        found = self.solve(cut=self._cut(BETTER))
+        found = self.solve(cut=self.cut(BETTER))
         if found.x is None or found.outcome is not Outcome.OPTIMAL:
             return False
         picks = {c: self._together(c, self._drawn(self._volume(c, found.x), noise)) for c in free}
         for c in free:
             self._restrict(c, picks[c])
-        after = self.solve(cut=self._cut(BETTER))
+        after = self.solve(cut=self.cut(BETTER))
         if after.outcome is Outcome.INFEASIBLE:
             self._free(free)
-            after = self.solve(cut=self._cut(BETTER))
+            after = self.solve(cut=self.cut(BETTER))
         placed = self.settle(free, after)
         if placed is None:
             return False
         sets, solution = placed
-        return self._take({**forced, **sets}, solution, "sites of all contracts")
+        return self.take({**forced, **sets}, solution, "sites of all contracts")
 
     def dive(self, manner: Manner, soon: Control) -> bool:
         """Place all contracts pair by pair; keep the result if it is better than the best.
@@ -190,7 +191,7 @@ class SiteSearch:
         for _ in range(DIVES):
             dive = SiteDive(self, manner, soon, favour)
             placed = dive.run()
-            better = (placed is not None and self._take(*placed, "sites of all contracts")) or better
+            better = (placed is not None and self.take(*placed, "sites of all contracts")) or better
             worst = max(dive.lost, key=lambda c: dive.lost[c], default=None)
             if worst is None or dive.lost[worst] <= TOO_LATE * self.scale or soon.over or self.control.over:
                 break
@@ -200,16 +201,16 @@ class SiteSearch:
     def hold_best(self) -> None:
         """Put the best choice back into the relaxation."""
         for c in self.contracts:
-            self._hold(c, self.sets[c])
+            self.hold(c, self.sets[c])
         self.program.set_basis(self.basis)
 
     def start_from(self, sets: Sets) -> bool:
         """Take given sets; False when they can't be held."""
         for c in self.contracts:
-            self._hold(c, sets.get(c, ()))
+            self.hold(c, sets.get(c, ()))
         found = self.solve(method="ipm" if self.basis is None else "simplex")
         self.sets, self.best = {}, Solution(Outcome.STOPPED)
-        return found.outcome is Outcome.OPTIMAL and self._take(dict(sets), found, "sites of all contracts")
+        return found.outcome is Outcome.OPTIMAL and self.take(dict(sets), found, "sites of all contracts")
 
     def take_up(self, found: Solution) -> None:
         """Take the sites that the programme is held to now, with its solution; contracts that it leaves a choice stay out of the search."""
@@ -218,11 +219,13 @@ class SiteSearch:
         self.sets = {c: tuple(s for s in self.sites[c] if lower[self.at[c, s]] > SERVES) for c in self.contracts}
         self.best, self.basis = found, self.program.basis()
 
-    def polish(self, tries: int = TRIES) -> bool:
-        """Free each contract once, from the best choice on and in random order, and place it anew; whether anything was better."""
+    def polish(self) -> bool:
+        """Exchange sites one by one, from the best choice on; or free each contract once, in random order; whether anything was better."""
+        if self.swaps and self.sets:
+            return SiteSwaps(self).run()
         if self.sets:
             self.hold_best()
-        gains = [self.replace([str(c)], tries) for c in self.random.permutation(self.contracts)]
+        gains = [self.replace([str(c)], TRIES) for c in self.random.permutation(self.contracts)]
         return any(gains)
 
     def kick(self) -> bool:
@@ -253,7 +256,7 @@ class SiteSearch:
         """
         self._free(contracts)
         self.program.set_basis(self.basis)
-        free = self.solve(cut=self._cut(WORTH))
+        free = self.solve(cut=self.cut(WORTH))
         found = False
         if free.outcome is Outcome.OPTIMAL and free.x is not None:
             basis, tried = self.program.basis(), {tuple(frozenset(self.sets[c]) for c in contracts)}
@@ -264,19 +267,23 @@ class SiteSearch:
                     continue
                 tried.add(key)
                 for c in contracts:
-                    self._hold(c, picks[c])
+                    self.hold(c, picks[c])
                 self.program.set_basis(basis)
-                after = self.solve(cut=self._cut(BETTER))
-                if after.outcome is Outcome.OPTIMAL and self._take({**self.sets, **picks}, after, f"sites of {', '.join(contracts)}"):
+                after = self.solve(cut=self.cut(BETTER))
+                if after.outcome is Outcome.OPTIMAL and self.take({**self.sets, **picks}, after, f"sites of {', '.join(contracts)}"):
                     found = True
                     break
         for c in contracts:
-            self._hold(c, self.sets[c])
+            self.hold(c, self.sets[c])
         return found
 
     # parts -------------------------------------------------------------------------------------
 
-    def _allowed(self, c: str) -> list[str]:
+    def must(self, c: str, s: str) -> bool:
+        """Whether a site has to serve a contract."""
+        return bool(self.matrix.lower[self.at[c, s]] > SERVES)
+
+    def allowed(self, c: str) -> list[str]:
         """Sites that may serve a contract."""
         return [s for s in self.sites[c] if self.matrix.upper[self.at[c, s]] > SERVES]
 
@@ -296,23 +303,23 @@ class SiteSearch:
         noise, before = 2 * NOISE * float(self.random.random()), {c: set(self.sets[c]) for c in contracts}
         self._free(contracts)
         self.program.set_basis(self.basis)
-        found = self.solve(cut=self._cut(WORTH))
+        found = self.solve(cut=self.cut(WORTH))
         picks: Sets = {}
         for c in contracts:
             if found.outcome is not Outcome.OPTIMAL or found.x is None:
                 break
             picks[c], relaxed = self._pick(c, found.x, noise), found.x
-            self._hold(c, picks[c])
-            found = self.solve(cut=self._cut(BETTER))
+            self.hold(c, picks[c])
+            found = self.solve(cut=self.cut(BETTER))
             if found.outcome is Outcome.INFEASIBLE and len(picks[c]) > 1:
                 weight = self._volume(c, relaxed)
                 picks[c] = tuple(sorted(picks[c], key=lambda s: -weight[s])[:-1])
-                self._hold(c, picks[c])
-                found = self.solve(cut=self._cut(BETTER))
+                self.hold(c, picks[c])
+                found = self.solve(cut=self.cut(BETTER))
         other = any(set(picks[c]) != before[c] for c in picks)
-        moved = found.outcome is Outcome.OPTIMAL and other and self._take({**self.sets, **picks}, found, "")
+        moved = found.outcome is Outcome.OPTIMAL and other and self.take({**self.sets, **picks}, found, "")
         for c in contracts:
-            self._hold(c, self.sets[c])
+            self.hold(c, self.sets[c])
         return moved
 
     def settle(self, free: Sequence[str], relaxed: Solution) -> tuple[Sets, Solution] | None:
@@ -332,9 +339,9 @@ class SiteSearch:
             count, basis, before = len(todo), self.program.basis(), found
             while True:
                 for c in todo[:count]:
-                    self._hold(c, picks[c])
+                    self.hold(c, picks[c])
                 dear = before.objective + count * LOSS * self.scale
-                found = self.solve(cut=min(dear, self._cut(BETTER)))
+                found = self.solve(cut=min(dear, self.cut(BETTER)))
                 if found.outcome is Outcome.OPTIMAL or self.control.over:
                     break
                 self._free(todo[:count])
@@ -352,12 +359,12 @@ class SiteSearch:
         """The best of some sets of sites for a contract, which is then held to it; no solution when none is better than the best."""
         basis, chosen, found, chosen_basis = self.program.basis(), options[0], Solution(Outcome.INFEASIBLE), None
         for sites in dict.fromkeys(options):
-            self._hold(c, sites)
+            self.hold(c, sites)
             self.program.set_basis(basis)
-            after = self.solve(cut=min(found.objective, self._cut(BETTER)))
+            after = self.solve(cut=min(found.objective, self.cut(BETTER)))
             if after.outcome is Outcome.OPTIMAL and after.objective < found.objective:
                 chosen, found, chosen_basis = sites, after, self.program.basis()
-        self._hold(c, chosen)
+        self.hold(c, chosen)
         if chosen_basis is not None:
             self.program.set_basis(chosen_basis)
         return chosen, found
@@ -385,12 +392,11 @@ class SiteSearch:
 
     def _together(self, c: str, weight: dict[str, float]) -> tuple[str, ...]:
         """The heaviest sites that may serve a contract together, the heaviest first; those that must serve come first of all."""
-        must = {s for s in self.sites[c] if self.matrix.lower[self.at[c, s]] > 0.5}
-        never = {s for s in self.sites[c] if self.matrix.upper[self.at[c, s]] < 0.5}
+        must, never = {s for s in self.sites[c] if self.must(c, s)}, set(self.sites[c]) - set(self.allowed(c))
         picked: list[str] = []
         for s in sorted(must | weight.keys(), key=lambda s: (s not in must, -weight.get(s, 0.0), s)):
             used = s in must or weight[s] > USED
-            if used and s not in never and len(picked) < most_sites(self.inst, c) and not self.far[c].get(s, set()).intersection(picked):
+            if used and s not in never and len(picked) < self.most[c] and not self.far[c].get(s, set()).intersection(picked):
                 picked.append(s)
         return tuple(picked)
 
@@ -408,11 +414,11 @@ class SiteSearch:
         """Contract GPUs delivered over the horizon, by site."""
         return {s: float(x[self.volumes[c, s][0]] @ self.volumes[c, s][1]) for s in self.sites[c]}
 
-    def _cut(self, share: float) -> float:
+    def cut(self, share: float) -> float:
         """Objective that a choice must beat to be better by a share."""
         return self.best.objective + self.slack - share * self.scale
 
-    def _take(self, sets: Sets, found: Solution, phase: str) -> bool:
+    def take(self, sets: Sets, found: Solution, phase: str) -> bool:
         if not found.objective < self.best.objective + self.slack - 1e-9 * abs(found.objective):
             return False
         self.sets, self.best, self.basis = sets, found, self.program.basis()
@@ -436,7 +442,7 @@ class SiteSearch:
         upper = np.array([float(s in sites) for s in self.sites[c]])
         self.program.bound(columns, self.matrix.lower[columns], np.maximum(self.matrix.lower[columns], upper * self.matrix.upper[columns]))
 
-    def _hold(self, c: str, sites: Sequence[str]) -> None:
+    def hold(self, c: str, sites: Sequence[str]) -> None:
         """Just these sites serve."""
         values = np.array([float(s in sites) for s in self.sites[c]])
         columns = self.columns[c]

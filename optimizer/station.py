@@ -282,7 +282,7 @@ class Station:
         count = self.instance.T if "merged periods" in self.without else min(groups, self.instance.T)
         if count not in self._searches:
             merged = merge_periods(self.matrix, merge_groups(self.instance, count))
-            search = SiteSearch(self.instance, merged.matrix, self.control, self.seed)
+            search = SiteSearch(self.instance, merged.matrix, self.control, self.seed, swaps="site swaps" not in self.without)
             search.ban(self.banned)
             self._searches[count] = Coarse(merged, search)
         made = self._searches[count]
