@@ -3,8 +3,9 @@
 A round's jobs depend only on what earlier rounds found, and each job is bounded by iterations: where the clock does
 not cut it short, a search takes the same way for the same seed and number of workers.
 
-1. One worker solves the relaxation first; all look for serving sites on merged periods, and make a whole plan of theirs.
-2. Then each improves sites on finer periods and makes a whole plan of what it finds.
+1. One worker solves the relaxation first; all look for serving sites on merged periods, improve them on finer ones, and make a whole plan
+   of theirs, the first an early one too.
+2. Then each improves sites further and makes a whole plan of what it finds.
 3. When that brings nothing better, one looks for better racks, then searches the whole model, for the bound; the others go on.
 """
 
@@ -24,10 +25,8 @@ from optimizer.record import Record
 from optimizer.station import Banned, Choice
 from optimizer.workers import Answer, Pool
 
-FIRST_EFFORT = 3.0
+FIRST_EFFORT = 2.0
 """Iterations of the first search for sites, by row of the merged model."""
-HASTY_EFFORT = 2.0
-"""The same for the last worker, whose plan is to come early."""
 EFFORT = 3.0
 """Iterations of each later one."""
 FRESH_EFFORT = 6.0
@@ -126,16 +125,19 @@ class Rounds:
     # what to do --------------------------------------------------------------------------------
 
     def _first(self) -> list[list[Job]]:
-        """The relaxation, the first searches for sites, and whole plans of what they find; an early one by the last worker."""
+        """The relaxation, the first searches for sites, better ones, and whole plans of them.
+
+        The first worker, which has the relaxation to solve, makes an early plan of the first sites that it finds; the others make theirs of
+        better ones. Those are looked for only as long as one exchange after the other pays.
+        """
         count = self.pool.count
-        efforts = [FIRST_EFFORT] * (count - 1) + [HASTY_EFFORT]
-        if "sites" in self.without:
-            efforts = [0.0] * count
-        jobs = [[Job("sites", (effort, part, count))] for part, effort in enumerate(efforts)]
-        jobs[-1].append(Job("complete", phase="whole plan"))
+        effort = 0.0 if "sites" in self.without else FIRST_EFFORT
+        jobs = [[Job("sites", (effort, part, count))] for part in range(count)]
+        for own in jobs[:1] if "sites" not in self.without else jobs:
+            own.append(Job("complete", phase="whole plan"))
         if "sites" not in self.without:
             for own in jobs:
-                own += [Job("better_sites", (None, EFFORT)), Job("complete", phase="whole plan")]
+                own += [Job("better_sites", (None, 0.0)), Job("complete", phase="whole plan")]
         jobs[0].insert(0, Job("relax"))
         return jobs
 

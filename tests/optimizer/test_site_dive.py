@@ -10,37 +10,18 @@ import pytest
 
 from optimizer import site_dive, sites
 from optimizer.formulation import formulate
-from optimizer.highs import Control, Outcome, Program, Solution
+from optimizer.highs import Control, Program, Solution
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Ints, Matrix, compile_matrix
-from optimizer.relieve import held_to, relieve
+from optimizer.relieve import relieve
 from optimizer.site_dive import MANNERS, Manner, SiteDive, manner
 from optimizer.sites import Sets, SiteSearch
 from optimizer.station import Station
 from tests.generator import random_dataset
+from tests.optimizer.sites_kit import searched, worth
 from tests.optimizer.solved import SEEDS
 
 SOME = tuple(SEEDS)[:6]
-
-
-def searched(seed: int, draws: int = 0) -> tuple[Matrix, SiteSearch]:
-    instance = Instance(random_dataset(seed))
-    matrix = compile_matrix(formulate(instance))
-    search = SiteSearch(instance, matrix, Control(), draws)
-    assert search.relax()
-    if not search.contracts:
-        pytest.skip("no contract has a choice of sites")
-    return matrix, search
-
-
-def worth(matrix: Matrix, search: SiteSearch) -> float:
-    """Objective of the model with the sites that a search has chosen, solved from nothing."""
-    lower, upper = held_to(matrix, search.sets)
-    program = Program(matrix, threads=1)
-    program.bound(np.arange(matrix.shape[1]), lower, upper)
-    found = program.solve(Control())
-    assert found.outcome is Outcome.OPTIMAL
-    return found.objective
 
 
 def best_sites(matrix: Matrix) -> float:
