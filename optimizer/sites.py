@@ -283,9 +283,13 @@ class SiteSearch:
         """Whether a site has to serve a contract."""
         return bool(self.matrix.lower[self.at[c, s]] > SERVES)
 
+    def may(self, c: str, s: str) -> bool:
+        """Whether a site may serve a contract that has a choice of it."""
+        return bool(self.matrix.upper[self.at[c, s]] > SERVES)
+
     def allowed(self, c: str) -> list[str]:
         """Sites that may serve a contract."""
-        return [s for s in self.sites[c] if self.matrix.upper[self.at[c, s]] > SERVES]
+        return [s for s in self.sites[c] if self.may(c, s)]
 
     def _related(self, count: int) -> list[str]:
         """So many contracts drawn at random, of which the others could use sites of the first."""

@@ -10,8 +10,13 @@ from optimizer.highs import Control, Outcome, Program
 from optimizer.instance import Instance
 from optimizer.matrix import Matrix, compile_matrix
 from optimizer.relieve import held_to
-from optimizer.sites import SiteSearch
+from optimizer.sites import SiteSearch, order
 from tests.generator import random_dataset
+
+
+def has_choice(seed: int) -> bool:
+    """Whether some contract of a dataset has a choice of sites."""
+    return bool(order(Instance(random_dataset(seed))))
 
 
 def searched(seed: int, draws: int = 0) -> tuple[Matrix, SiteSearch]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from optimizer.matrix import Matrix
 from optimizer.site_dive import MANNERS
 from optimizer.site_swaps import BETTER, SiteSwaps
 from optimizer.sites import Sets, SiteSearch
-from tests.optimizer.sites_kit import searched, worth
+from tests.optimizer.sites_kit import has_choice, searched, worth
 from tests.optimizer.solved import SEEDS
 
 SOME = tuple(SEEDS)[:8]
@@ -36,23 +37,46 @@ def with_sites(matrix: Matrix, search: SiteSearch, sets: Sets) -> Solution:
     return other.solve()
 
 
+def steps(search: SiteSearch, c: str) -> list[set[str]]:
+    """Sites of a contract with one exchanged, one more or one less, as many as may serve it."""
+    have = set(search.sets[c])
+    near = [{*have, s} for s in search.sites[c]] + [have - {s} for s in have]
+    near += [have - {old} | {s} for old in have for s in search.sites[c]]
+    return [chosen for chosen in near if len(chosen) <= search.most[c]]
+
+
+def exchanged(search: SiteSearch) -> list[Sets]:
+    """Two contracts, each with a site of the other's in place of one of its own."""
+    found: list[Sets] = []
+    for c, d in combinations(search.contracts, 2):
+        of_c, of_d = set(search.sets[c]), set(search.sets[d])
+        for a, b in product(of_c - of_d, of_d - of_c):
+            if b in search.sites[c] and a in search.sites[d]:
+                found.append({c: tuple(of_c - {a} | {b}), d: tuple(of_d - {b} | {a})})
+    return found
+
+
 @pytest.mark.parametrize("seed", SOME)
 def test_no_change_is_less_than_its_limit(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weak duality, of every move whether it looks promising or not."""
     monkeypatch.setattr(site_swaps, "TOP", 10**6)
+    monkeypatch.setattr(site_swaps, "EXCHANGES", 10**6)
     monkeypatch.setattr(site_swaps, "BETTER", -np.inf)
     matrix, search = begun(seed)
-    moves = SiteSwaps(search).moves()
+    swaps = SiteSwaps(search)
+    moves, exchanges = swaps.moves(), swaps.exchanges()
     assert moves == sorted(moves)
-    for change, c, chosen in moves:
-        found = with_sites(matrix, search, {**search.sets, c: chosen})
+    assert exchanges == sorted(exchanges)
+    for change, other in [*moves, *exchanges]:
+        found = with_sites(matrix, search, {**search.sets, **dict(other)})
         if found.outcome is Outcome.OPTIMAL:
             assert found.objective - search.best.objective >= change - 1e-6 * search.scale
 
 
 def test_after_it_no_site_exchanged_added_or_left_out_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shown by trying them all from nothing; on the way much was better."""
+    """Shown by trying them all from nothing, and all exchanges of two contracts; on the way much was better."""
     monkeypatch.setattr(site_swaps, "TOP", 10**6)
+    monkeypatch.setattr(site_swaps, "EXCHANGES", 10**6)
     gained = 0
     for seed in SOME:
         matrix, search = begun(seed)
@@ -61,15 +85,11 @@ def test_after_it_no_site_exchanged_added_or_left_out_is_better(monkeypatch: pyt
             pass
         assert worth(matrix, search) == pytest.approx(search.best.objective, rel=1e-6)
         gained += search.best.objective < before - 1e-3 * search.scale
-        for c in search.contracts:
-            have = set(search.sets[c])
-            near = [{*have, s} for s in search.sites[c]] + [have - {s} for s in have]
-            near += [have - {old} | {s} for old in have for s in search.sites[c]]
-            for chosen in near:
-                if len(chosen) <= search.most[c]:
-                    found = with_sites(matrix, search, {**search.sets, c: tuple(chosen)})
-                    better = found.outcome is Outcome.OPTIMAL and found.objective < search.best.objective - 2 * BETTER * search.scale
-                    assert not better, (seed, c, chosen)
+        others = [{c: tuple(chosen)} for c in search.contracts for chosen in steps(search, c)] + exchanged(search)
+        for other in others:
+            found = with_sites(matrix, search, {**search.sets, **other})
+            better = found.outcome is Outcome.OPTIMAL and found.objective < search.best.objective - 2 * BETTER * search.scale
+            assert not better, (seed, other)
     assert gained >= 2
 
 
@@ -83,8 +103,22 @@ def test_a_move_is_tried_once() -> None:
     _, search = begun(SOME[2])
     swaps = SiteSwaps(search)
     swaps.run()
-    assert swaps.moves() == []
+    assert swaps.moves() == swaps.exchanges() == []
     assert not swaps.run()
+
+
+def test_where_no_place_is_free_two_contracts_exchange_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_exchanges = {seed: begun(seed)[1] for seed in SEEDS if has_choice(seed)}
+    for search in with_exchanges.values():
+        SiteSwaps(search).run()
+    monkeypatch.setattr(SiteSwaps, "exchanges", lambda self: [])
+    better = 0
+    for seed, search in with_exchanges.items():
+        _, alone = begun(seed)
+        SiteSwaps(alone).run()
+        better += search.best.objective < alone.best.objective - BETTER * search.scale
+        assert search.best.objective <= alone.best.objective + 1e-9 * search.scale
+    assert better >= 1
 
 
 @pytest.mark.parametrize("far", [-1, 10**6])
@@ -111,7 +145,8 @@ def test_what_may_not_be_is_not_tried() -> None:
             if away is not None:
                 search.matrix.upper[search.at[c, away]] = 0.0
             search.far[c] = {s: {u for u in search.sites[c] if u != s} for s in search.sites[c][::2]}
-            for chosen in SiteSwaps(search)._near(c):
+            swaps = SiteSwaps(search)
+            for chosen in [*swaps._near(c), *(set(new) for _, both in swaps.exchanges() for d, new in both if d == c)]:
                 looked += 1
                 assert not have or have[0] in chosen
                 assert away not in chosen
