@@ -59,7 +59,6 @@ class SiteSwaps:
             if not moves:
                 break
             better = self._first_better(moves) or better
-        search.hold_best()
         return better
 
     def moves(self) -> list[Move]:

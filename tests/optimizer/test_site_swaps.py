@@ -132,28 +132,56 @@ def test_from_whichever_basis_a_move_begins_the_end_is_as_good(far: int, monkeyp
         assert worth(matrix, search) == pytest.approx(search.best.objective, rel=1e-6)
 
 
-def test_what_may_not_be_is_not_tried() -> None:
+def test_what_may_not_be_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sites that must serve stay, sites that may not serve stay away, no more than may serve do, and none together that are too far."""
-    looked = 0
+    monkeypatch.setattr(site_swaps, "BETTER", -np.inf)
+    monkeypatch.setattr(site_swaps, "EXCHANGES", 10**6)
+    looked = {"steps": 0, "exchanges": 0}
+    for seed in SEEDS:
+        if not has_choice(seed):
+            continue
+        _, search = begun(seed)
+        order = {c: search.sites[c][:: 1 if n % 2 else -1] for n, c in enumerate(search.contracts)}
+        search.sets = {c: tuple(own[:2]) for c, own in order.items()}
+        for c, own in order.items():
+            search.matrix.lower[search.at[c, own[0]]] = 1.0
+            search.matrix.upper[search.at[c, own[-1]]] = float(len(own) <= 2)
+            search.far[c] = {own[0]: {own[2]}, own[2]: {own[0]}} if len(own) > 3 else {}
+        swaps = SiteSwaps(search)
+        near = [(c, chosen, "steps") for c in search.contracts for chosen in swaps._near(c)]
+        both = [(c, set(new), "exchanges") for _, move in swaps.exchanges() for c, new in move]
+        for c, chosen, kind in near + both:
+            looked[kind] += 1
+            own = order[c]
+            assert own[0] in chosen
+            assert len(own) <= 2 or own[-1] not in chosen
+            assert len(chosen) <= max(search.most[c], len(search.sets[c]))
+            assert len(own) <= 3 or own[2] not in chosen
+    assert looked["steps"] >= 10
+    assert looked["exchanges"] >= 2
+
+
+def test_only_moves_that_could_be_better_are_tried() -> None:
     for seed in SOME:
         _, search = begun(seed)
-        for c in search.contracts:
-            have = search.sets[c]
-            if have:
-                search.matrix.lower[search.at[c, have[0]]] = 1.0
-            away = next((s for s in search.sites[c] if s not in have), None)
-            if away is not None:
-                search.matrix.upper[search.at[c, away]] = 0.0
-            search.far[c] = {s: {u for u in search.sites[c] if u != s} for s in search.sites[c][::2]}
-            swaps = SiteSwaps(search)
-            for chosen in [*swaps._near(c), *(set(new) for _, both in swaps.exchanges() for d, new in both if d == c)]:
-                looked += 1
-                assert not have or have[0] in chosen
-                assert away not in chosen
-                assert len(chosen) <= search.most[c] or len(chosen) < len(have)
-                new = chosen - set(have)
-                assert all(not search.far[c].get(s, set()) & chosen for s in new)
-    assert looked >= 10
+        swaps = SiteSwaps(search)
+        assert all(change < -BETTER * search.scale for change, _ in [*swaps.moves(), *swaps.exchanges()])
+
+
+def test_a_move_after_a_long_one_begins_at_the_best_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    begins = []
+    for far in (10**6, -1):
+        monkeypatch.setattr(site_swaps, "FAR", far)
+        count = 0
+        for seed in SOME:
+            _, search = begun(seed)
+            calls: list[object] = []
+            set_basis = search.program.set_basis
+            monkeypatch.setattr(search.program, "set_basis", lambda basis, c=calls, f=set_basis: (c.append(basis), f(basis)))
+            SiteSwaps(search).run()
+            count += len(calls)
+        begins.append(count)
+    assert begins[1] > begins[0]
 
 
 def test_out_of_time_nothing_is_tried() -> None:
