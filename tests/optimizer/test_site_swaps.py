@@ -195,6 +195,37 @@ def test_only_moves_that_could_be_better_are_tried() -> None:
         assert all(change < -BETTER * search.scale for change, _ in [*swaps.moves(), *swaps.exchanges()])
 
 
+@pytest.mark.parametrize(("share", "tried"), [(0.5, 0), (2.0, 1)])
+def test_what_gains_next_to_nothing_is_not_tried(share: float, tried: int) -> None:
+    """The limit of a move is what reduced costs say: here of one more site, and nothing else."""
+    search, c, _, _, z = prepared()
+    cost = np.zeros(search.matrix.shape[1])
+    cost[search.at[c, z]] = -share * BETTER * search.scale
+    search.best, search.most[c] = replace(search.best, reduced_cost=cost), 3
+    assert min(1, sum(z in move[1][0][1] for move in SiteSwaps(search).moves())) == tried
+
+
+def test_the_limit_of_an_exchange_is_that_of_both_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_swaps, "BETTER", -np.inf)
+    looked = 0
+    for seed in SOME:
+        swaps = SiteSwaps(begun(seed)[1])
+        for change, ((c, of_c), (d, of_d)) in swaps.exchanges():
+            looked += 1
+            assert change == pytest.approx(swaps._change(c, set(of_c)) + swaps._change(d, set(of_d)))
+    assert looked
+
+
+def test_a_solve_that_was_stopped_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, search = begun(SOME[2])
+    before, solve = dict(search.sets), search.solve
+    monkeypatch.setattr(
+        search, "solve", lambda cut=np.inf: replace(solve(), outcome=Outcome.STOPPED, objective=search.best.objective - search.scale)
+    )
+    assert not SiteSwaps(search).run()
+    assert search.sets == before
+
+
 def test_a_move_after_a_long_one_begins_at_the_best_again(monkeypatch: pytest.MonkeyPatch) -> None:
     begins = []
     for far in (10**6, -1):
