@@ -13,7 +13,7 @@ import typer
 from batch.commands.failures import command_error, program_error
 from batch.commands.interrupt import raise_on_termination
 from batch.commands.outcome import CommandError, ExitCode, Outcome, json_text
-from batch.options import explain, many, plans, service
+from batch.options import explain, plans, service, studies, tradeoffs
 
 app = typer.Typer(
     name="wattplan",
@@ -51,8 +51,8 @@ def _common(
 
 
 COMMANDS: tuple[Callable[..., Outcome], ...] = (
-    plans.plan, plans.whatif, many.study, many.futures, plans.check, plans.audit, plans.show, plans.report, plans.export, plans.diff,
-    many.alternatives, many.nearest, explain.prices, explain.why, explain.why_not, explain.conflict, plans.new, plans.convert,
+    plans.plan, plans.whatif, studies.study, studies.futures, plans.check, plans.audit, plans.show, plans.report, plans.export, plans.diff,
+    tradeoffs.alternatives, tradeoffs.nearest, explain.prices, explain.why, explain.why_not, explain.conflict, plans.new, plans.convert,
     service.serve, service.gc,
 )  # fmt: skip
 """In the order of the help."""
