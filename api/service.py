@@ -229,7 +229,8 @@ class Service:
         try:
             return self.applied(base, changes, Where(CHANGES_AT))
         except ProblemError:
-            self.applied(base, changes, Where(CHANGES_AT, len(base.changes), SCENARIO_AT))
+            if base.changes:
+                self.applied(base, changes, Where(CHANGES_AT, len(base.changes), SCENARIO_AT))
             raise
 
     def accept(self, asked: RunRequest, key_id: str, idempotency_key: str | None = None) -> tuple[Any, bool]:

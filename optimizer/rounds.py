@@ -130,14 +130,13 @@ class Rounds:
         The first worker, which has the relaxation to solve, makes an early plan of the first sites that it finds; the others make theirs of
         better ones. Those are looked for only as long as one exchange after the other pays.
         """
-        count = self.pool.count
-        effort = 0.0 if "sites" in self.without else FIRST_EFFORT
-        jobs = [[Job("sites", (effort, part, count))] for part in range(count)]
-        for own in jobs[:1] if "sites" not in self.without else jobs:
-            own.append(Job("complete", phase="whole plan"))
-        if "sites" not in self.without:
-            for own in jobs:
-                own += [Job("better_sites", (None, 0.0)), Job("complete", phase="whole plan")]
+        count, complete = self.pool.count, Job("complete", phase="whole plan")
+        if "sites" in self.without:
+            jobs = [[Job("sites", (0.0, part, count)), complete] for part in range(count)]
+        else:
+            better = Job("better_sites", (None, 0.0))
+            jobs = [[Job("sites", (FIRST_EFFORT, part, count)), better, complete] for part in range(count)]
+            jobs[0].insert(1, complete)
         jobs[0].insert(0, Job("relax"))
         return jobs
 

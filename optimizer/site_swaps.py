@@ -10,7 +10,7 @@ free, two contracts exchange theirs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -45,10 +45,7 @@ class SiteSwaps:
     """
 
     search: SiteSearch
-
-    def __post_init__(self) -> None:
-        """Begin with no move tried."""
-        self._tried: set[Key] = set()
+    _tried: set[Key] = field(default_factory=set, init=False)
 
     def run(self) -> bool:
         """Make moves until none is left that could be better and was not tried, or time is up; whether any was better."""

@@ -441,6 +441,21 @@ def test_sites_found_can_be_held_and_are_worth_what_is_said(seed: int) -> None:
     assert held.objective >= found.root.objective - 1e-6 * abs(found.root.objective)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_worker_with_the_relaxation_makes_the_early_plan(count: int) -> None:
+    """The others look for better sites first; left out, each makes a plan of its first choice."""
+    instance, matrix = model(SOME[0])
+    record = Record(instance, matrix, 0.01, Control(), count, 0)
+    pool = Pool(instance, matrix, count, 0, Control())
+    better = [["sites", "better_sites", "complete"]] * (count - 1)
+    jobs = Rounds(record, pool)._first()
+    assert [[job.name for job in own] for own in jobs] == [["relax", "sites", "complete", "better_sites", "complete"], *better]
+    assert [job.arguments[1:] for own in jobs for job in own if job.name == "sites"] == [(part, count) for part in range(count)]
+    alone = Rounds(record, pool, frozenset({"sites"}))._first()
+    assert [[job.name for job in own] for own in alone] == [["relax", "sites", "complete"], *[["sites", "complete"]] * (count - 1)]
+    assert {job.arguments[0] for own in alone for job in own if job.name == "sites"} == {0.0}
+
+
 def test_a_station_completes_a_choice_once() -> None:
     instance, matrix = model(SOME[2])
     station = Station(instance, matrix)

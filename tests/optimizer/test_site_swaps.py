@@ -15,6 +15,7 @@ from optimizer.matrix import Matrix
 from optimizer.site_dive import MANNERS
 from optimizer.site_swaps import BETTER, SiteSwaps
 from optimizer.sites import Sets, SiteSearch
+from optimizer.station import Station
 from tests.optimizer.sites_kit import has_choice, searched, worth
 from tests.optimizer.solved import SEEDS
 
@@ -247,6 +248,19 @@ def test_out_of_time_nothing_is_tried() -> None:
     before, search.control = dict(search.sets), Control(time.monotonic() - 1.0)
     assert not SiteSwaps(search).run()
     assert search.sets == before
+
+
+def test_without_duals_nothing_is_tried() -> None:
+    _, search = begun(SOME[2])
+    search.best = replace(search.best, reduced_cost=None)
+    assert not SiteSwaps(search).run()
+
+
+def test_a_station_may_leave_them_out() -> None:
+    _, search = begun(SOME[2])
+    for without in (frozenset[str](), frozenset({"site swaps"})):
+        station = Station(search.inst, search.matrix, without=without)
+        assert station._search(4).search.swaps == ("site swaps" not in without)
 
 
 def test_a_solve_beyond_its_cut_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
