@@ -234,6 +234,24 @@ def test_scenarios_stand_on_one_another(live: Live) -> None:
         assert shown["dataset"] == ask(live)["dataset"]
 
 
+def test_what_a_scenario_inherits_is_told_by_what_names_it(live: Live) -> None:
+    """A scenario whose parent lost what it builds on; warnings of a run point into all of its changes."""
+    block = {"type": "site.add_block", "site_id": "a", "block_id": "a-x", "it_mw": 1, "air_mw": 1, "liquid_mw": 0, "energized": "2026-Q2"}
+    late = {"type": "site.energization_delay", "site_id": "a", "block_id": "a-x", "delay_periods": 1}
+    with live.client() as client:
+        parent = client.add_scenario("one more block", [block], line=live.line)
+        child = client.add_scenario("and that late", [late], parent=parent["id"])
+        run = client.ask(scenario=child["id"], changes=[late], mode="evaluate")
+        assert [(w["pointer"], w["code"]) for w in run["warnings"]][-1] == ("/changes/2", "overlap")
+        client.revise_scenario(parent["id"], parent["version"], [])
+        with pytest.raises(ServiceError, match="inherited change 1") as refused:
+            client.ask(scenario=child["id"])
+        assert [fault["pointer"] for fault in refused.value.problem["errors"]] == ["/scenario"]
+        with pytest.raises(ServiceError, match="inherited change 1") as refused:
+            client.preview([], parent=child["id"])
+        assert [fault["pointer"] for fault in refused.value.problem["errors"]] == ["/parent"]
+
+
 def test_a_change_without_effect_is_told(live: Live) -> None:
     with live.client() as client:
         found = client.preview([{"type": "supply.cut", "gen_id": "h100", "cut_share": 0.0}], line=live.line)

@@ -53,6 +53,25 @@ def done(run: Run) -> Result:
     return Result(run, "done", npv=1.0, bound=1.0, gap=0.0, trajectory=[(1.0, 1.0, 1.0)], when="2026-01-02T03:04:05Z")
 
 
+def test_seeds_can_be_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = [
+        "--full",
+        "--part",
+        "plan",
+        "--instance",
+        "reference",
+        "--peer",
+        "wattplan",
+        "--results",
+        str(tmp_path / "none.jsonl"),
+        "--dry",
+    ]
+    bench.main(chosen)
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == [f"reference wattplan seed {n}" for n in range(3)]
+    bench.main([*chosen, "--seed", "2", "0"])
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == [f"reference wattplan seed {n}" for n in (0, 2)]
+
+
 def test_a_benchmark_that_was_stopped_does_only_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, asked = tmp_path / "results.jsonl", list[Run]()
 

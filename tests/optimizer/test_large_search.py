@@ -451,6 +451,7 @@ def test_the_worker_with_the_relaxation_makes_the_early_plan(count: int) -> None
     jobs = Rounds(record, pool)._first()
     assert [[job.name for job in own] for own in jobs] == [["relax", "sites", "complete", "better_sites", "complete"], *better]
     assert [job.arguments[1:] for own in jobs for job in own if job.name == "sites"] == [(part, count) for part in range(count)]
+    assert {job.arguments for own in jobs for job in own if job.name == "better_sites"} == {(None, 0.0)}, "no draws before a good plan"
     alone = Rounds(record, pool, frozenset({"sites"}))._first()
     assert [[job.name for job in own] for own in alone] == [["relax", "sites", "complete"], *[["sites", "complete"]] * (count - 1)]
     assert {job.arguments[0] for own in alone for job in own if job.name == "sites"} == {0.0}
