@@ -222,7 +222,7 @@ class Rounds:
     def _add(self, found: Sequence[Choice]) -> None:
         """Note sites that are not known yet."""
         for choice in found:
-            if all(choice.sets != known.sets or choice.groups != known.groups for known in self.choices):
+            if all((choice.sets, choice.signed, choice.groups) != (known.sets, known.signed, known.groups) for known in self.choices):
                 self.choices.append(choice)
 
     def _taken(self, job: Job, answer: Answer) -> Any:

@@ -29,6 +29,7 @@ INGREDIENTS = {
     "sites": "better serving sites, once a first choice is made",
     "site dive": "serving sites one after the other instead of all contracts at once",
     "site swaps": "serving sites exchanged one by one instead of contracts placed anew",
+    "signing": "prospects without a choice of sites signed, or not, before sites are exchanged to the end",
     "merged periods": "sites judged on merged periods instead of all",
     "options": "yes-or-no decisions compared by relaxations instead of rounded",
     "rack dive": "whole racks generation by generation instead of by HiGHS",

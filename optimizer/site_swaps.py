@@ -4,7 +4,8 @@ Where every contract is held to its sites, the pairs are columns whose two bound
 held to instead, so the objective and the reduced costs of the pairs that change give a lower limit of what another choice costs (weak
 duality). A move whose limit is not below the best is none; the others are tried, the lowest limit first, from the basis at hand, and given
 up as soon as the solver proves that they are no better, which mostly takes it few steps. Where no contract has a better place that is
-free, two contracts exchange theirs.
+free, two contracts exchange theirs. Contracts without a choice of sites, once they are signed or not (:mod:`optimizer.signing`), may
+have the other answer: a move of the same kind, as ``sign`` is a column as well.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ FAR = 300
 """Steps of a move that failed after which the next one starts from the best choice's basis again, not from where it ended."""
 
 Sites = tuple[str, ...]
-Move = tuple[float, tuple[tuple[str, Sites], ...]]
-"""Least change of the objective, and contracts with their other sites."""
-Key = frozenset[tuple[str, frozenset[str], frozenset[str]]]
-"""Contracts with their sites before and after a move."""
+Others = tuple[tuple[str, bool], ...]
+Move = tuple[float, tuple[tuple[str, Sites], ...], Others]
+"""Least change of the objective, contracts with their other sites, and contracts that have no choice of sites with another answer."""
+Key = tuple[frozenset[tuple[str, frozenset[str], frozenset[str]]], Others]
+"""Contracts with their sites before and after a move, and with other answers."""
 
 
 @dataclass
@@ -62,8 +64,11 @@ class SiteSwaps:
         """The most promising moves of each contract that were not tried yet, the most promising first."""
         found: list[Move] = []
         for c in self.search.contracts:
-            own = sorted((self._change(c, sites), ((c, tuple(sorted(sites))),)) for sites in self._near(c))
+            own = sorted((self._change(c, sites), ((c, tuple(sorted(sites))),), ()) for sites in self._near(c))
             found += own[:TOP]
+        for c, answer in (self.search.signed or {}).items():
+            cost = float(self._cost[self.search.signing.columns[c]])
+            found.append((-cost if answer else cost, (), ((c, not answer),)))
         return self._worth_a_try(found)
 
     def exchanges(self) -> list[Move]:
@@ -77,7 +82,7 @@ class SiteSwaps:
                     if self._may(c, a, b) and self._may(d, b, a):
                         to_c, to_d = of_c - {a} | {b}, of_d - {b} | {a}
                         change = self._change(c, to_c) + self._change(d, to_d)
-                        found.append((change, ((c, tuple(sorted(to_c))), (d, tuple(sorted(to_d))))))
+                        found.append((change, ((c, tuple(sorted(to_c))), (d, tuple(sorted(to_d)))), ()))
         return self._worth_a_try(sorted(found)[:EXCHANGES])
 
     def _worth_a_try(self, moves: Sequence[Move]) -> list[Move]:
@@ -94,12 +99,16 @@ class SiteSwaps:
             self._tried.add(self._key(move))
             if not near:
                 search.program.set_basis(search.basis)
-            other = dict(move[1])
+            other, answers = dict(move[1]), dict(move[2])
             self._hold(other)
+            search.signing.hold(answers)
             found = search.solve(cut=search.cut(BETTER))
-            if found.outcome is Outcome.OPTIMAL and search.take({**search.sets, **other}, found, f"sites of {' and '.join(other)}"):
+            phase = f"sites of {' and '.join(other)}" if other else f"{' and '.join(answers)} signed or not"
+            signed = {**(search.signed or {}), **answers}
+            if found.outcome is Outcome.OPTIMAL and search.take({**search.sets, **other}, found, phase, signed):
                 return True
             self._hold({c: search.sets[c] for c in other})
+            search.signing.hold({c: not answer for c, answer in answers.items()})
             near = found.iterations <= FAR
         search.program.set_basis(search.basis)
         return False
@@ -109,14 +118,16 @@ class SiteSwaps:
             self.search.hold(c, sites)
 
     def _key(self, move: Move) -> Key:
-        return frozenset((c, frozenset(self.search.sets[c]), frozenset(sites)) for c, sites in move[1])
+        return frozenset((c, frozenset(self.search.sets[c]), frozenset(sites)) for c, sites in move[1]), move[2]
 
     def _near(self, c: str) -> Iterator[set[str]]:
-        """Sets of sites one step away: one site exchanged, one more, or one less."""
+        """Sets of sites one step away: one site exchanged, one more, one less, or none."""
         search = self.search
         have = set(search.sets[c])
         loose = [s for s in sorted(have) if not search.must(c, s)]
         yield from (have - {s} for s in loose)
+        if len(have) > 1 and loose == sorted(have):
+            yield set()
         for s in search.allowed(c):
             if s not in have:
                 if len(have) < search.most[c] and not search.far[c].get(s, set()) & have:

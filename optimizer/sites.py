@@ -11,6 +11,7 @@ import numpy as np
 from optimizer.highs import Control, Outcome, Program, Solution
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Ints, Matrix
+from optimizer.signing import Answers, Signing
 from optimizer.site_dive import Manner, SiteDive
 from optimizer.site_swaps import BETTER, SiteSwaps
 
@@ -68,13 +69,15 @@ class SiteSearch:
         log: told of each better choice.
         program: the model in a solver, if there is one already.
         swaps: whether sites are exchanged one by one, or contracts freed and placed anew.
+        signs: whether contracts without a choice of sites are signed, or not, where the relaxation signs them in part.
     """
 
     def __init__(
         self, inst: Instance, matrix: Matrix, control: Control, seed: int = 0, log: Callable[[str], None] = lambda phase: None,
-        program: Program | None = None, swaps: bool = True,
+        program: Program | None = None, swaps: bool = True, signs: bool = False,
     ) -> None:  # fmt: skip
-        self.inst, self.matrix, self.control, self.log, self.swaps = inst, matrix, control, log, swaps
+        self.inst, self.matrix, self.control, self.log = inst, matrix, control, log
+        self.swaps, self.signs = swaps, signs
         self.program = program or Program(matrix, threads=1, seed=seed)
         self.random = np.random.default_rng(seed)
         first, index = matrix.columns["serve"]
@@ -85,7 +88,9 @@ class SiteSearch:
         self.far = {c: _far(inst, c) for c in self.contracts}
         self.most = {c: most_sites(inst, c) for c in self.contracts}
         self.volumes = self._volumes()
+        self.signing = Signing(self)
         self.sets: Sets = {}
+        self.signed: Answers | None = None
         self.best = Solution(Outcome.STOPPED)
         self.basis: Any = None
         self.root = Solution(Outcome.STOPPED)
@@ -102,6 +107,7 @@ class SiteSearch:
     def relax(self) -> bool:
         """Solve the relaxation with all sites to choose from; False when there is no time or no solution."""
         self._free(self.contracts)
+        self.unsign()
         self.root = self.solve(method="ipm")
         self.root_basis = self.program.basis()
         return self.root.outcome is Outcome.OPTIMAL
@@ -134,6 +140,7 @@ class SiteSearch:
             manner: of a dive; by drawn weights if not given, or where that finds no place.
         """
         self.sets, self.best, self.basis = {}, Solution(Outcome.STOPPED), None
+        self.unsign()
         if manner is not None and self.dive(manner, self.control):
             self.polish()
             return True
@@ -202,12 +209,15 @@ class SiteSearch:
         """Put the best choice back into the relaxation."""
         for c in self.contracts:
             self.hold(c, self.sets[c])
+        if self.signed is not None:
+            self.signing.hold(self.signed)
         self.program.set_basis(self.basis)
 
     def start_from(self, sets: Sets) -> bool:
         """Take given sets; False when they can't be held."""
         for c in self.contracts:
             self.hold(c, sets.get(c, ()))
+        self.unsign()
         found = self.solve(method="ipm" if self.basis is None else "simplex")
         self.sets, self.best = {}, Solution(Outcome.STOPPED)
         return found.outcome is Outcome.OPTIMAL and self.take(dict(sets), found, "sites of all contracts")
@@ -219,10 +229,33 @@ class SiteSearch:
         self.sets = {c: tuple(s for s in self.sites[c] if lower[self.at[c, s]] > SERVES) for c in self.contracts}
         self.best, self.basis = found, self.program.basis()
 
+    def unsign(self) -> None:
+        """Leave it to the relaxation which contracts without a choice of sites are signed, and in what part."""
+        self.signed = None
+        self.signing.free()
+
+    def sign(self) -> bool:
+        """Sign contracts without a choice of sites, or don't, beside the best choice of sites, where that loses enough to look for other sites.
+
+        Returns:
+            Whether they are signed or not now; else the relaxation keeps them.
+        """
+        self.hold_best()
+        signed, found = self.signing.decide(self.best)
+        if found.outcome is Outcome.OPTIMAL and found.objective > self.best.objective + LOSS * self.scale:
+            self.signed, self.best, self.basis = signed, found, self.program.basis()
+            return True
+        self.unsign()
+        self.hold_best()
+        return False
+
     def polish(self) -> bool:
         """Exchange sites one by one, from the best choice on; or free each contract once, in random order; whether anything was better."""
         if self.swaps and self.sets:
-            return SiteSwaps(self).run()
+            better = SiteSwaps(self).run()
+            if self.signs and self.signed is None and not self.control.over and self.sign():
+                better = SiteSwaps(self).run() or better
+            return better
         if self.sets:
             self.hold_best()
         gains = [self.replace([str(c)], TRIES) for c in self.random.permutation(self.contracts)]
@@ -235,7 +268,7 @@ class SiteSearch:
 
     def _attempt(self, move: Callable[[], bool]) -> bool:
         """Make a move, even to somewhat worse sites, and polish; only a better result is kept."""
-        kept = dict(self.sets), self.best, self.basis
+        kept = dict(self.sets), self.best, self.basis, self.signed
         self.slack = WORSE * self.scale
         moved = move()
         self.slack = 0.0
@@ -243,7 +276,7 @@ class SiteSearch:
             self.polish()
             if self.best.objective < kept[1].objective - BETTER * self.scale:
                 return True
-        self.sets, self.best, self.basis = kept
+        self.sets, self.best, self.basis, self.signed = kept
         if self.sets:
             self.hold_best()
         return False
@@ -422,10 +455,12 @@ class SiteSearch:
         """Objective that a choice must beat to be better by a share."""
         return self.best.objective + self.slack - share * self.scale
 
-    def take(self, sets: Sets, found: Solution, phase: str) -> bool:
+    def take(self, sets: Sets, found: Solution, phase: str, signed: Answers | None = None) -> bool:
+        """Take a choice if it is better than the best; ``signed``, if answers changed."""
         if not found.objective < self.best.objective + self.slack - 1e-9 * abs(found.objective):
             return False
         self.sets, self.best, self.basis = sets, found, self.program.basis()
+        self.signed = signed or self.signed
         if phase:
             self.log(phase)
         return True

@@ -22,6 +22,7 @@ from optimizer.relieve import held_to, relieve
 from optimizer.rounding import RackDive
 from optimizer.settle import Settler
 from optimizer.shrink import Shrunk, shrink
+from optimizer.signing import Answers
 from optimizer.site_dive import MANNERS, Manner, manner
 from optimizer.sites import Sets, SiteSearch
 
@@ -61,6 +62,7 @@ class Choice:
         sets: sites by contract.
         objective: of the merged model, million USD to be minimised.
         lower, upper: bounds on yes-or-no columns of the model that the other decisions of the merged model leave; shape (columns,).
+        signed: whether contracts that have no choice of sites are signed, where the search for sites has decided that.
         groups: of periods in the merged model; objectives are compared only where these are the same.
     """
 
@@ -69,6 +71,7 @@ class Choice:
     lower: Floats
     upper: Floats
     groups: int = 0
+    signed: Answers = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -282,7 +285,8 @@ class Station:
         count = self.instance.T if "merged periods" in self.without else min(groups, self.instance.T)
         if count not in self._searches:
             merged = merge_periods(self.matrix, merge_groups(self.instance, count))
-            search = SiteSearch(self.instance, merged.matrix, self.control, self.seed, swaps="site swaps" not in self.without)
+            signs = (count > GROUPS or count == self.instance.T) and "signing" not in self.without
+            search = SiteSearch(self.instance, merged.matrix, self.control, self.seed, swaps="site swaps" not in self.without, signs=signs)
             search.ban(self.banned)
             self._searches[count] = Coarse(merged, search)
         made = self._searches[count]
@@ -292,16 +296,17 @@ class Station:
     def _choice(self, coarse: Coarse) -> Choice:
         """The best sites with the other decisions that the merged model takes with them."""
         search, merged = coarse.search, coarse.merged
-        if self._chosen is not None and self._chosen.sets == search.sets and self._chosen.groups == len(merged.groups):
-            return self._chosen
+        signed, last = dict(search.signed or {}), self._chosen
+        if last is not None and (last.sets, last.signed, last.groups) == (search.sets, signed, len(merged.groups)):
+            return last
         search.hold_best()
         program = search.program
         before = program.lower.copy(), program.upper.copy()
         settled = self._settled(merged.matrix, program, search.best, lambda phase: None)
         objective = search.best.objective if settled is None else settled.objective
-        lower, upper = carry_over(self.matrix, merged, program.lower, program.upper)
+        lower, upper = self._signed(*carry_over(self.matrix, merged, program.lower, program.upper), signed)
         program.bound(np.arange(len(before[0])), *before)
-        self._chosen = Choice(dict(search.sets), objective, lower, upper, len(merged.groups))
+        self._chosen = Choice(dict(search.sets), objective, lower, upper, len(merged.groups), signed)
         return self._chosen
 
     def _settled(self, matrix: Matrix, program: Program, found: Solution, log: Callable[[str], None]) -> Solution | None:
@@ -336,11 +341,13 @@ class Station:
         return None
 
     def _widened(self, choice: Choice) -> Iterator[tuple[Floats, Floats]]:
-        """Bounds of the model: as chosen; with only the sites as chosen; without those too many; with only other sites ruled out.
+        """Bounds of the model: as chosen; with only the sites and signatures as chosen; with only the sites; without those too many.
 
-        A contract that loses its last site is placed anew first, as often as ``ANEW``: the merged model did not see that it can't be there.
+        At last with only other sites ruled out. A contract that loses its last site is placed anew first, as often as ``ANEW``: the merged model did not see that it can't be there.
         """
         yield choice.lower, choice.upper
+        if choice.signed:
+            yield self._signed(*held_to(self.matrix, choice.sets), choice.signed)
         yield held_to(self.matrix, choice.sets)
         sets: Sets | None = choice.sets
         relieved: Sets | None = None
@@ -359,6 +366,14 @@ class Station:
         if relieved is not None:
             yield held_to(self.matrix, relieved)
         yield self.matrix.lower, held_to(self.matrix, choice.sets)[1]
+
+    def _signed(self, lower: Floats, upper: Floats, answers: Answers) -> tuple[Floats, Floats]:
+        """Bounds of the model with contracts signed or not."""
+        first, index = self.matrix.columns["sign"]
+        for i, (c,) in enumerate(index):
+            if c in answers:
+                lower[first + i] = upper[first + i] = float(answers[str(c)])
+        return lower, upper
 
     def _anew(self, sets: Sets, contracts: Sequence[str]) -> Sets | None:
         """Sites with some contracts placed anew by merged periods; None where they find no place."""

@@ -39,9 +39,9 @@ def with_sites(matrix: Matrix, search: SiteSearch, sets: Sets) -> Solution:
 
 
 def steps(search: SiteSearch, c: str) -> list[set[str]]:
-    """Sites of a contract with one exchanged, one more or one less, as many as may serve it."""
+    """Sites of a contract with one exchanged, one more, one less or none, as many as may serve it."""
     have = set(search.sets[c])
-    near = [{*have, s} for s in search.sites[c]] + [have - {s} for s in have]
+    near = [set[str](), *({*have, s} for s in search.sites[c]), *(have - {s} for s in have)]
     near += [have - {old} | {s} for old in have for s in search.sites[c]]
     return [chosen for chosen in near if len(chosen) <= search.most[c]]
 
@@ -68,7 +68,7 @@ def test_no_change_is_less_than_its_limit(seed: int, monkeypatch: pytest.MonkeyP
     moves, exchanges = swaps.moves(), swaps.exchanges()
     assert moves == sorted(moves)
     assert exchanges == sorted(exchanges)
-    for change, other in [*moves, *exchanges]:
+    for change, other, _ in [*moves, *exchanges]:
         found = with_sites(matrix, search, {**search.sets, **dict(other)})
         if found.outcome is Outcome.OPTIMAL:
             assert found.objective - search.best.objective >= change - 1e-6 * search.scale
@@ -155,7 +155,7 @@ def test_what_may_not_be_is_not_tried() -> None:
         return {frozenset(chosen) for chosen in SiteSwaps(search)._near(c)}
 
     others = {frozenset({x, s}) for s in search.sites[c][2:]} | {frozenset({y, s}) for s in search.sites[c][2:]}
-    assert near() == others | {frozenset({x}), frozenset({y})}
+    assert near() == others | {frozenset({x}), frozenset({y}), frozenset()}
     search.most[c] = 3
     assert frozenset({x, y, z}) in near()
     search.far[c] = {z: {y}, y: {z}}
@@ -193,7 +193,7 @@ def test_only_moves_that_could_be_better_are_tried() -> None:
     for seed in SOME:
         _, search = begun(seed)
         swaps = SiteSwaps(search)
-        assert all(change < -BETTER * search.scale for change, _ in [*swaps.moves(), *swaps.exchanges()])
+        assert all(change < -BETTER * search.scale for change, _, _ in [*swaps.moves(), *swaps.exchanges()])
 
 
 @pytest.mark.parametrize(("share", "tried"), [(0.5, 0), (2.0, 1)])
@@ -211,7 +211,7 @@ def test_the_limit_of_an_exchange_is_that_of_both_moves(monkeypatch: pytest.Monk
     looked = 0
     for seed in SOME:
         swaps = SiteSwaps(begun(seed)[1])
-        for change, ((c, of_c), (d, of_d)) in swaps.exchanges():
+        for change, ((c, of_c), (d, of_d)), _ in swaps.exchanges():
             looked += 1
             assert change == pytest.approx(swaps._change(c, set(of_c)) + swaps._change(d, set(of_d)))
     assert looked
