@@ -235,19 +235,19 @@ class SiteSearch:
         self.signing.free()
 
     def sign(self) -> bool:
-        """Sign contracts without a choice of sites, or don't, beside the best choice of sites, where that loses enough to look for other sites.
+        """Sign contracts without a choice of sites, or don't, beside the best choice of sites; nothing changes where that can't be.
 
         Returns:
-            Whether they are signed or not now; else the relaxation keeps them.
+            Whether that loses enough to look for other sites.
         """
         self.hold_best()
-        signed, found = self.signing.decide(self.best)
-        if found.outcome is Outcome.OPTIMAL and found.objective > self.best.objective + LOSS * self.scale:
-            self.signed, self.best, self.basis = signed, found, self.program.basis()
-            return True
-        self.unsign()
-        self.hold_best()
-        return False
+        before, (signed, found) = self.best, self.signing.decide(self.best)
+        if found.outcome is not Outcome.OPTIMAL:
+            self.unsign()
+            self.hold_best()
+            return False
+        self.signed, self.best, self.basis = signed, found, self.program.basis()
+        return found.objective > before.objective + LOSS * self.scale
 
     def polish(self) -> bool:
         """Exchange sites one by one, from the best choice on; or free each contract once, in random order; whether anything was better."""

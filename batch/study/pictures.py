@@ -258,6 +258,7 @@ def front_chart(front: Front) -> Picture:
             alt.Tooltip("npv:Q", format=",.5~r", title=usd),
         ],
     )  # fmt: skip
-    return alt.layer(base.mark_line(strokeWidth=2), base.mark_point(size=50, filled=True, opacity=1)).properties(
-        width=WIDTH, height=240, autosize=FIT
-    )
+    bound, plan = (base.transform_filter(alt.datum.kind == kind) for kind in ("proven bound", "best plan known"))
+    beneath = bound.mark_line(strokeWidth=6, opacity=0.5), bound.mark_point(size=120, filled=True, opacity=0.5)  # seen where both are one
+    above = plan.mark_line(strokeWidth=2), plan.mark_point(size=50, filled=True, opacity=1)
+    return alt.layer(*beneath, *above).properties(width=WIDTH, height=240, autosize=FIT)

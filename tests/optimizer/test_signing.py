@@ -126,16 +126,32 @@ def test_the_other_answer_is_tried_where_it_could_be_better(seeds: list[int]) ->
     assert better
 
 
-def test_signing_is_kept_only_where_it_loses_enough(seeds: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    for loss, kept in ((-1.0, True), (10.0, False)):
-        monkeypatch.setattr(sites, "LOSS", loss)
-        _, search = begun(seeds[0])
-        assert search.sign() is kept
-        assert (search.signed is not None) is kept
-        columns = list(search.signing.columns.values())
-        free = search.program.lower[columns] < search.program.upper[columns]
-        assert free.all() if not kept else not free.any()
-        assert search.solve().objective == pytest.approx(search.best.objective, rel=1e-9)
+@pytest.mark.parametrize(("loss", "other_sites"), [(-1.0, True), (10.0, False)])
+def test_only_where_answers_lose_enough_other_sites_are_looked_for(
+    seeds: list[int], monkeypatch: pytest.MonkeyPatch, loss: float, other_sites: bool
+) -> None:
+    """They are kept either way, and held."""
+    monkeypatch.setattr(sites, "LOSS", loss)
+    _, search = begun(seeds[0])
+    assert search.sign() is other_sites
+    assert search.signed is not None
+    columns = list(search.signing.columns.values())
+    assert (search.program.lower[columns] == [float(answer) for answer in search.signed.values()]).all()
+    assert (search.program.upper[columns] == search.program.lower[columns]).all()
+    assert search.solve().objective == pytest.approx(search.best.objective, rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", [-1.0, 10.0])
+def test_sites_are_exchanged_again_only_then(seeds: list[int], monkeypatch: pytest.MonkeyPatch, loss: float) -> None:
+    monkeypatch.setattr(sites, "LOSS", loss)
+    runs: list[bool] = []
+    run = SiteSwaps.run
+    monkeypatch.setattr(SiteSwaps, "run", lambda swaps: (runs.append(swaps.search.signed is not None), run(swaps))[1])
+    _, search = begun(seeds[0])
+    search.signs = True
+    search.polish()
+    assert runs == ([False, True] if loss < 0 else [False])
+    assert search.signed is not None
 
 
 @pytest.mark.parametrize("signs", [True, False])
@@ -156,7 +172,7 @@ def test_polishing_signs_and_goes_on(seeds: list[int], signs: bool, monkeypatch:
 def test_a_draw_that_is_no_better_leaves_the_answers(seeds: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sites, "LOSS", -1.0)
     _, search = begun(seeds[0])
-    assert search.sign()
+    search.sign()
     before, best = dict(search.signed or {}), search.best.objective
 
     def move() -> bool:
@@ -172,7 +188,8 @@ def test_from_other_sites_on_all_is_open_again(seeds: list[int], monkeypatch: py
     monkeypatch.setattr(sites, "LOSS", -1.0)
     for again in (lambda search: search.start_from(search.sets), lambda search: search.restart(None), lambda search: search.relax()):
         _, search = begun(seeds[0])
-        assert search.sign()
+        search.sign()
+        assert search.signed
         again(search)
         columns = list(search.signing.columns.values())
         assert search.signed is None
@@ -185,6 +202,8 @@ def test_out_of_time_nothing_is_signed(seeds: list[int]) -> None:
     search.control = Control(time.monotonic() - 1.0)
     assert not search.sign()
     assert search.signed is None
+    columns = list(search.signing.columns.values())
+    assert (search.program.lower[columns] < search.program.upper[columns]).all()
 
 
 def test_a_plan_is_made_with_the_answers_where_they_hold(seeds: list[int]) -> None:
