@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+"""Years in which a horizon may begin; other periods may be of any year."""
 
 
 class PeriodKind(StrEnum):
@@ -43,7 +44,7 @@ def ordinal(label: str, kind: PeriodKind) -> int:
         ValueError: the label is not a period of this kind.
     """
     match = _PATTERN[kind].fullmatch(label)
-    if match is None or not FIRST_YEAR <= int(match[1]) <= LAST_YEAR:
+    if match is None:
         raise ValueError(f"a {kind.value} written like {EXAMPLE[kind]}")
     part = 0 if kind is PeriodKind.YEAR else int(match[2]) - 1
     return int(match[1]) * PER_YEAR[kind] + part
@@ -54,7 +55,7 @@ class Calendar:
     """The horizon: ``periods`` periods of one kind from ``start`` on.
 
     Raises:
-        ValueError: ``start`` is not a period of this kind.
+        ValueError: ``start`` is not a period of this kind, or of a year out of ``FIRST_YEAR`` to ``LAST_YEAR``.
     """
 
     start: str
@@ -62,7 +63,8 @@ class Calendar:
     kind: PeriodKind = PeriodKind.QUARTER
 
     def __post_init__(self) -> None:
-        ordinal(self.start, self.kind)
+        if not FIRST_YEAR <= ordinal(self.start, self.kind) // PER_YEAR[self.kind] <= LAST_YEAR:
+            raise ValueError(f"a {self.kind.value} of the years {FIRST_YEAR} to {LAST_YEAR}, written like {EXAMPLE[self.kind]}")
 
     @cached_property
     def _origin(self) -> int:

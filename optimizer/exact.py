@@ -44,7 +44,12 @@ def exact(matrix: Matrix, x: Floats, seed: int = 0, control: Control | None = No
     for feasibility in (EXACT, AUDITED):
         program = Program(matrix, threads=1, seed=seed, feasibility=feasibility)
         program.bound(whole, values, values)
-        found = _solved(program, control or Control())
+        try:
+            found = _solved(program, control or Control())
+        except SolverError:
+            if feasibility == AUDITED:
+                raise
+            continue
         if found.outcome is Outcome.OPTIMAL and found.x is not None:
             result = np.clip(found.x, matrix.lower, matrix.upper)
             result[whole] = values

@@ -230,10 +230,14 @@ class Program:
 
         told = [-np.inf]
 
+        def better(bound: float) -> bool:
+            step = BOUND_STEP * abs(told[0]) if np.isfinite(told[0]) else 0.0
+            return bool(told[0] + step < bound < np.inf)
+
         def interrupt(event: Any) -> None:
             if control.over:
                 event.interrupt()
-            elif self.integer and on_bound is not None and event.data_out.mip_dual_bound > told[0] + BOUND_STEP * abs(told[0]):
+            elif self.integer and on_bound is not None and better(event.data_out.mip_dual_bound):
                 told[0] = event.data_out.mip_dual_bound
                 on_bound(told[0])
 

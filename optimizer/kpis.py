@@ -46,7 +46,7 @@ def kpis(extract: Extract) -> dict[str, Any]:
 
     return {
         "firm_gpu_share_delivered": share((delivered * inst.hours)[firm].sum(), (owed * inst.hours)[firm].sum()),
-        "contracts_in_force": len(d.signed),
+        "contracts_in_force": sum(1 for c in d.signed if inst.owed[inst.contract_at[c]].any()),
         "contracts_late": int(late.sum()),
         "prospects_signed": sum(1 for c in d.signed if c in inst.prospects),
         "prospects_declined": len(inst.prospects) - sum(1 for c in d.signed if c in inst.prospects),

@@ -162,6 +162,10 @@ class Planning:
             control = Control(time.monotonic() + CONFLICT_SECONDS, self.control.stop)
             found = conflicts(instance, matrix, control, threads=self.threads, seed=self.seed)
             raise InfeasibleError(found, self.finish.summary(dataset, self.record, None, infeasible=True)) from None
+        except SolverError as error:
+            if record.best is None:
+                raise
+            record.log(f"search ended early: {error}")
         self.finish.seconds["relax"] = max(0.0, record.relaxed_after - (since - self.finish.began))
         self.finish.seconds["search"] = time.monotonic() - since - self.finish.seconds["relax"]
         if mps is not None:

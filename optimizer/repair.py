@@ -66,8 +66,12 @@ class Repair:
         self.planner, self.dataset, self.control, self.progress, self.keep = planner, dataset, control, progress, keep
         self.finish = Finish(gap, planner.threads, planner.seed, control, began, targets=targets)
 
-    def run(self, baseline: Plan) -> Plan:
+    def run(self, baseline: Plan, start: Plan | None = None) -> Plan:
         """Repair.
+
+        Args:
+            baseline: the old plan.
+            start: a plan of the changed dataset that was kept before; what is found is at least as good.
 
         Raises:
             InfeasibleError, NoPlanError, SolverError: as of :meth:`optimizer.whatif.Planner.change`.
@@ -90,6 +94,8 @@ class Repair:
         x = start_vector(instance, matrix, decisions)
         if planner.duals is not None:
             record.certify(carried_duals(planner.matrix, planner.duals, matrix))
+        if start is not None:
+            record.offer(start_vector(instance, matrix, decisions_from_plan(instance, start.tables)), "plan that was kept")
         nearby = Nearby(record, x, self._short(baseline), self._renewed(instance), self.planner.fixed, bool(self.targets))
         if matrix.a.nnz <= SMALL:
             self._as_it_was(record, x)
@@ -166,7 +172,7 @@ class Repair:
         matrix, since = record.matrix, time.monotonic()
         found = self.planner.relaxation.solve(self.control, matrix, matrix.lower, matrix.upper, method="ipm", iterations=PATIENCE)
         self.finish.clock("relax", since)
-        if found.outcome is Outcome.INFEASIBLE:
+        if found.outcome is Outcome.INFEASIBLE and record.best is None:
             raise self._infeasible(record)
         if found.row_dual is not None:
             record.certify(found.row_dual)

@@ -41,6 +41,8 @@ LONG = ("racks_near", "branch")
 """Jobs that the clock ends."""
 BRANCHES = 2
 """Times that the whole model is searched: once more, should it fail."""
+RELAXATIONS = 1
+"""Times that the relaxation is solved again, should it fail: without it there is no certificate."""
 WORSE = 1e-2
 """Relative amount by which sites may look worse than the best and still be searched on from."""
 SITES = ("sites", "better_sites")
@@ -86,6 +88,10 @@ class Rounds:
     stale: int = 0
     infeasible: bool = False
     branches: int = 0
+    relaxations: int = RELAXATIONS
+    """Times that the relaxation may still be solved again, should it fail."""
+    tried_first: bool = False
+    """Whether any first plan was looked for."""
     searched: int = 0
     banned: set[Banned] = field(default_factory=set)
     """Contract-site pairs that the whole model does not hold."""
@@ -143,12 +149,16 @@ class Rounds:
     def _next(self) -> list[list[Job]]:
         """Better sites, and plans of them; any plan at all, better racks or the whole model by the first worker, when it is time for that."""
         record, special = self.record, list[Job]()
-        if record.best is None:
+        if not np.isfinite(record.certified) and self.relaxations:
+            self.relaxations -= 1
+            special = [Job("relax"), *self._searches(0)]
+        elif record.best is None and not self.tried_first:
+            self.tried_first = True
             special = [Job("first", (), record.control.remaining * FIRST_SHARE, "first plan")]
-        elif self.stale >= STALE and self.branches:
+        elif self.branches and (self.stale >= STALE or (record.best is None and not self.choices)):
             self.branches -= 1
             special = [Job("branch", (record.best, record.gap), phase="branch and bound")]
-        elif self.stale and record.best is not self.near and "racks" not in self.without:
+        elif self.stale and record.best is not None and record.best is not self.near and "racks" not in self.without:
             self.near = record.best
             special = [Job("racks_near", (record.best, 1.0, RACKS_SECONDS), phase="racks")]
         jobs = [special or self._searches(0), *(self._searches(worker) for worker in range(1, self.pool.count))]

@@ -57,13 +57,13 @@ def search(record: Record, starts: Sequence[Floats] = (), without: frozenset[str
         raise ValueError(f"no such ingredient: {', '.join(sorted(unknown))}; there are {', '.join(INGREDIENTS)}")
     if record.matrix.a.nnz <= SMALL:
         for start in starts:
-            record.offer(start, "plan to start from")
+            record.offer(start, "plan to start from", record.control)
         _small(record)
         return
     count = 1 if "workers" in without else max(1, record.threads)
     with Pool(record.instance, record.matrix, count, record.seed, record.control, without) as pool:
         for start in starts:
-            record.offer(start, "plan to start from")
+            record.offer(start, "plan to start from", record.control)
         if not record.control.over:
             Rounds(record, pool, without).run()
     record.log("end of search")
@@ -74,7 +74,7 @@ def _small(record: Record) -> None:
     record.log("relaxation")
     program = Program(record.matrix, threads=record.threads, seed=record.seed)
     found = program.solve(record.control, method="simplex")
-    if found.outcome is Outcome.INFEASIBLE:
+    if found.outcome is Outcome.INFEASIBLE and record.best is None:
         raise NothingFeasibleError
     if found.outcome is Outcome.OPTIMAL and found.row_dual is not None:
         record.certify(found.row_dual)

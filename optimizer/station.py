@@ -5,6 +5,7 @@ Every job is bounded by iterations, so that its answer does not depend on the cl
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from optimizer.exact import YES_OR_NO, columns_of, exact
-from optimizer.highs import Control, Outcome, Program, Solution, Statuses
+from optimizer.highs import Control, Outcome, Program, Solution, SolverError, Statuses
 from optimizer.horizon import Merged, carry_over, merge_groups, merge_periods
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
@@ -52,6 +53,10 @@ NEAR_GAP, LEFT_GAP = 3e-4, 1e-3
 
 Banned = tuple[str, str]
 """A contract and a site."""
+
+
+EXACT_SECONDS = 8.0
+"""Seconds after a job's deadline in which a solution may still be made exact."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,11 @@ class Station:
     def relax(self) -> tuple[Solution, Statuses]:
         """The linear relaxation, with duals, and its basis."""
         program = Program(self.matrix, threads=self.threads, seed=self.seed)
-        return program.solve(self.control, method="ipm"), program.statuses()
+        try:
+            return program.solve(self.control, method="ipm"), program.statuses()
+        except SolverError:
+            program.forget()
+        return program.solve(self.control, method="simplex"), program.statuses()
 
     def sites(self, effort: float, part: int = 0, parts: int = 1, afresh: bool = False) -> list[Choice]:
         """Serving sites built from scratch, by relaxations of the coarse model.
@@ -256,9 +265,15 @@ class Station:
 
     # parts -------------------------------------------------------------------------------------
 
+    @property
+    def _ending(self) -> Control:
+        """Time to make a solution exact, also once the job's own is up: less than what is granted until the process is ended."""
+        now = time.monotonic()
+        return Control(max(now, now if self.control.stop.is_set() else self.control.deadline) + EXACT_SECONDS)
+
     def _improved(self, x: Floats) -> None:
         """Tell of a solution, made exact."""
-        found = exact(self.matrix, x, self.seed)
+        found = exact(self.matrix, x, self.seed, self._ending)
         if found is not None:
             self.tell("solution", found)
 
@@ -414,7 +429,7 @@ class Station:
             if whole is None or whole.x is None:
                 return None
             if not dive.left:
-                return exact(self.matrix, rest.whole(whole.x), self.seed)
+                return exact(self.matrix, rest.whole(whole.x), self.seed, self._ending)
         for around, everything in AROUND:
             low, high = dive.loose(lower, upper, around, everything)
             found = self._near(rest.whole(low), rest.whole(high), min(LEFT_SECONDS, self.control.remaining / 2), None, LEFT_GAP)
@@ -432,4 +447,4 @@ class Station:
         if solutions is not None:
             program.option("mip_max_improving_sols", solutions)
         found = program.solve(self.control.until(seconds), start=None if start is None else start[rest.columns])
-        return None if found.x is None else exact(self.matrix, rest.whole(found.x), self.seed)
+        return None if found.x is None else exact(self.matrix, rest.whole(found.x), self.seed, self._ending)

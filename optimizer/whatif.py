@@ -170,7 +170,7 @@ class Planner:
             time_limit: seconds.
             progress: called as the search goes on.
             stop: set it to end the search with the best plan.
-            start: a plan of the changed dataset to go on from when planning anew, such as one that was kept before.
+            start: a plan of the changed dataset to go on from, such as one that was kept before.
             keep: called with each better plan, audited, while the search goes on.
             targets: that the new plan must hold besides; the old one need not, and its evaluation leaves them out.
 
@@ -193,7 +193,7 @@ class Planner:
         seconds["evaluate"] = time.monotonic() - began - seconds["changes"]
         made: Plan | None = None
         if mode is Mode.REPAIR:
-            made = Repair(self, applied.dataset, gap, control, progress, began, keep, targets).run(baseline)
+            made = Repair(self, applied.dataset, gap, control, progress, began, keep, targets).run(baseline, start)
         elif mode is Mode.REOPTIMIZE:
             left = max(0.1, control.remaining)
             made = plan(

@@ -26,6 +26,8 @@ from optimizer.station import Station
 
 SEEDS = 1000
 """Distance of the seeds of two workers."""
+LOOK = 0.1
+"""Seconds after which workers are looked at again."""
 GRACE = 10.0
 """Seconds after its deadline in which a worker must have answered; then its process is ended."""
 
@@ -142,23 +144,28 @@ class Pool:
         """
         self.jobs += 1
         worker = self.workers[number]
+        if worker.process.poll() is not None:  # it died while it had nothing to do
+            self._replaced(worker, "")
+            worker = self.workers[number]
         worker.job, worker.deadline = self.jobs, min(self.control.deadline, time.monotonic() + seconds)
         worker.tell(pickle.dumps(("job", self.jobs, name, arguments, worker.deadline)))
         return self.jobs
 
     def run(self) -> Iterator[Answer]:
         """Answers until every worker is idle; a worker that dies or does not answer in time is replaced, its job failed."""
-        told = False
+        told, looked = False, time.monotonic()
         while any(worker.job is not None for worker in self.workers):
             if self.control.stop.is_set() and not told:
                 told = True
                 for worker in self.workers:
                     worker.tell(pickle.dumps(("stop",)))
                     worker.deadline = min(worker.deadline, time.monotonic())
-            try:
-                answer = self.answers.get(timeout=0.1)
-            except queue.Empty:
+            if time.monotonic() > looked + LOOK:  # also while others answer all the time
+                looked = time.monotonic()
                 yield from self._overdue()
+            try:
+                answer = self.answers.get(timeout=LOOK)
+            except queue.Empty:
                 continue
             worker = self.workers[answer.worker]
             if answer.kind == "ended" and worker.job is not None and worker.process.poll() is not None:

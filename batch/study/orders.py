@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from batch.decided import INSTALL, decisions_of
 from batch.study.asked import Asked
 from batch.study.journal import Entry
-from batch.study.results import PLANNED
+from batch.study.results import DECIDED
 from batch.study.spread import Spread, spread
 from models import tables as tb
 
@@ -33,10 +33,7 @@ class Order:
 
 def orders(asked: Asked, entries: Mapping[int, Entry]) -> list[Order]:
     """In order of time, then of generations."""
-    counted = [
-        run for run in sorted(entries)
-        if entries[run]["row"]["status"] in PLANNED and asked.scenarios[run].origin.counts and entries[run]["decisions"]
-    ]  # fmt: skip
+    counted = [run for run in sorted(entries) if entries[run]["row"]["status"] in DECIDED and asked.scenarios[run].origin.counts]
     if not counted:
         return []
     racks: dict[tuple[str, str], dict[int, float]] = defaultdict(lambda: defaultdict(float))

@@ -33,6 +33,8 @@ class RunStatus(StrEnum):
 
 PLANNED = frozenset({RunStatus.OPTIMAL, RunStatus.WITHIN_GAP, RunStatus.FEASIBLE, RunStatus.HOLDS})
 """Statuses of runs whose NPV can be had."""
+DECIDED = PLANNED - {RunStatus.HOLDS}
+"""Statuses of runs with a plan of their own, also one that decides nothing."""
 PROVEN = frozenset({RunStatus.OPTIMAL, RunStatus.WITHIN_GAP})
 """Statuses of plans whose gap is no larger than asked."""
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from batch.decided import INSTALL, NOT, Decided, Due, LeadTimes, Question, answers, decisions_of
 from batch.study.asked import Asked
 from batch.study.journal import Entry
-from batch.study.results import PLANNED
+from batch.study.results import DECIDED
 from models.study import Scenario
 
 ROBUST = 0.95
@@ -85,7 +85,7 @@ def robust(asked: Asked, entries: Mapping[int, Entry]) -> list[Robust]:
     plans = [
         _Counted(run, asked.scenarios[run].odds, [Decided(*decision) for decision in entries[run]["decisions"]])
         for run in sorted(entries)
-        if entries[run]["row"]["status"] in PLANNED and asked.scenarios[run].origin.counts and entries[run]["decisions"]
+        if entries[run]["row"]["status"] in DECIDED and asked.scenarios[run].origin.counts
     ]
     if not plans:
         return []

@@ -176,6 +176,9 @@ class _Frozen:
                 continue
             until = min(self.end + row.lead_periods, self.calendar.periods)
             begin = min(built[row.block_id][1], until) if row.block_id in built else until
+            late = self.calendar.index(row.energized)
+            if begin < min(until, late):  # ordered, and late by an earlier change: built as soon as it can be
+                begin, until = min(late, self.calendar.periods), min(max(until, late + 1), self.calendar.periods)
             yield from self._step(DecisionKind.BUILD, {"block_id": row.block_id}, begin, until, 1.0)
 
     def retrofits(self) -> Iterator[Directive]:

@@ -165,10 +165,12 @@ class PlaceForbid(Change):
         """See ``Change``."""
         words = {
             DecisionKind.SIGN: "must not be signed", DecisionKind.SERVE: "must not be served", DecisionKind.OPEN: "must not be open",
-            DecisionKind.BUILD: "must not be built", DecisionKind.RETROFIT: "no retrofit ordered",
+            DecisionKind.BUILD: "must not be built",
         }  # fmt: skip
         if self.decision is DecisionKind.SERVE and self.contract_id and self.site_id:
             return f"{self.contract_id}: must not be served from {self.site_id}"
+        if self.decision is DecisionKind.RETROFIT:  # a directive bounds what is ordered up to each period
+            return f"{ids_text(self)}: no retrofit ordered{f' up to {self.to_period}' if self.to_period else ''}"
         what = words.get(self.decision) or f"no {NOUNS[self.decision]}"
         return f"{ids_text(self)}: {what}{window_text(self.from_period, self.to_period)}"
 

@@ -32,7 +32,7 @@ def activation(ctx: Context) -> Iterator[Fault]:
 
 
 def block_status(ctx: Context) -> Iterator[Fault]:
-    """A candidate's blocks are options; capital and its residual belong to options."""
+    """A candidate's blocks are options; capital belongs to options. A firm block's residual is a share of nothing."""
     sites = ctx.by_id(tb.Site)
     for number, row in ctx.rows(tb.PowerBlock):
         if row.status is not tb.BlockStatus.FIRM:
@@ -43,9 +43,6 @@ def block_status(ctx: Context) -> Iterator[Fault]:
             yield ctx.fault(tb.PowerBlock, number, "status", problem, "firm_block_of_candidate", "option")
         if row.capex_usd > 0:
             yield ctx.fault(tb.PowerBlock, number, "capex_usd", "a firm block has no capital", "capex_of_firm_block", "empty or 0")
-        if row.residual_share > 0:
-            problem = "a firm block has no capital to keep a share of"
-            yield ctx.fault(tb.PowerBlock, number, "residual_share", problem, "residual_of_firm_block", "empty or 0")
 
 
 def retrofits(ctx: Context) -> Iterator[Fault]:

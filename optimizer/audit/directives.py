@@ -67,8 +67,6 @@ class Directed:
 
     def _sign(self, row: tb.Directive) -> Floats:
         named = self._named(row.contract_id, self.facts.contract_ids)
-        if row.contract_id is None:
-            named = named[self.facts.prospect]
         return np.array([self.use.plan.signed[named].sum()], dtype=float)
 
     def _open(self, row: tb.Directive) -> Floats:
@@ -139,8 +137,9 @@ def check(use: Usage, findings: Findings, serving: Bools) -> None:
         else:
             first = max(facts.index(row.from_period), 0) if row.from_period is not None else 0
             last = min(facts.index(row.to_period), facts.periods - 1) if row.to_period is not None else facts.periods - 1
-            found = other = directed.values[row.decision.value](row)[first : last + 1]
-            labels = facts.labels[first : last + 1]
+            span = slice(first, max(first, last + 1))  # all before the horizon names no period
+            found = other = directed.values[row.decision.value](row)[span]
+            labels = facts.labels[span]
             places = pd.DataFrame({"row": [row.row] * len(labels), "period": labels})
         named = {key: str(getattr(row, key)) for key in ("contract_id", "site_id", "gen_id", "block_id") if getattr(row, key) is not None}
         places = places.assign(**named)

@@ -34,15 +34,24 @@ def declare(f: Formulation) -> None:
     overhead = np.array([row.overhead_mw for row in inst.site_rows.values()])[:, None] * inst.open_from_start
     emitted = (overhead * inst.tonnes_per_mwh * inst.hours / KILO).sum(axis=0)
     of_year = np.array(inst.calendar.years)
-    f.param("carbon_room_kilotonnes", {year: cap / KILO - emitted[of_year == year].sum() for year, cap in years.items()})
+    f.param("carbon_room_kilotonnes", {year: max(0.0, cap / KILO - emitted[of_year == year].sum()) for year, cap in years.items()})
+
+
+def carbon_index(f: Formulation) -> list[Index]:
+    """Capped years in which a decision can emit; the cap leaves room for the overhead of open sites by a check of the data."""
+    return [(year,) for year in f.instance.capped_years if any(len(f.model.component(f"{name}_in_year")[year]) for name in WIDTH)]
 
 
 def carbon_cap_rows(inst: Instance) -> int:
-    """Rows of carbon_cap.csv within the years of the horizon."""
-    return int(inst.dataset["carbon_cap"]["year"].between(inst.calendar.years[0], inst.calendar.years[-1]).sum())
+    """Years of carbon_cap.csv with a period of the horizon in which a site can draw power that emits, or a candidate's overhead can."""
+    draws = inst.draws.copy()
+    for s in inst.candidates:
+        draws[inst.site_at[s]] |= inst.site_rows[s].overhead_mw > 0
+    emits = (draws & (inst.tonnes_per_mwh > 0)).any(axis=0)
+    return int(inst.dataset["carbon_cap"]["year"].isin(np.array(inst.calendar.years)[emits]).sum())
 
 
-@constraint(17, over=lambda f: [(year,) for year in f.instance.capped_years], rows=carbon_cap_rows)
+@constraint(17, over=carbon_index, rows=carbon_cap_rows)
 def carbon_cap(m: Any, year: Any) -> Any:
     """Emissions of a calendar year stay within its cap, which is not pro-rated (kilotonnes CO2).
 

@@ -43,21 +43,25 @@ def declare(f: Formulation) -> None:
 
 
 def sellable_index(f: Formulation) -> list[Index]:
-    """Rack indices with a contract or a market that could take their GPUs."""
+    """Rack indices with a contract or a market that could take their GPUs, or where a new rack may be installed that does not bill at once."""
+    inst = f.instance
     served = {key[1:] for key in f.variables["delivered"].index}
     served.update(f.variables["sold"].index)
-    return [key for key in f.instance.rack_index if key in served]
+    if inst.settings.commissioning_share < 1:
+        served.update((inst.sites[i], inst.gens[j], t) for i, j, t in np.argwhere(inst.installs_most > 0).tolist())
+    return [key for key in inst.rack_index if key in served]
 
 
 def sellable_rows(inst: Instance) -> int:
-    """Sites, generations and periods that may hold racks and have a market, or an eligible contract owed GPUs."""
+    """Sites, generations and periods that may hold racks and have a market, or an eligible contract owed GPUs, or may get new ones."""
     wanted = np.zeros_like(inst.held)
     for (g, _), (_, depth) in inst.market.items():
         wanted[:, inst.gen_at[g]] |= depth > 0
     for c, s in inst.pairs:
         for g in inst.equivalents[c]:
             wanted[inst.site_at[s], inst.gen_at[g]] |= inst.owed[inst.contract_at[c]] > 0
-    return int((wanted & (inst.racks_most > 0)).sum())
+    fresh = inst.may_install & (inst.installs_most > 0) & (inst.settings.commissioning_share < 1)
+    return int(((wanted & (inst.racks_most > 0)) | fresh).sum())
 
 
 @constraint(10, over=sellable_index, rows=sellable_rows)

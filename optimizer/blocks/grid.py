@@ -19,7 +19,7 @@ def declare(f: Formulation) -> None:
     f.param("overhead_mw", {s: inst.site_rows[s].overhead_mw for s in inst.candidates})
     opened = set(inst.candidates)
     constant = {z: sum(inst.site_rows[s].overhead_mw for s in below if s not in opened) for z, below in inst.sites_below.items()}
-    f.param("grid_room_mw", {(z, t): float(inst.grid_limits[z][t]) - constant[z] for z, t in index})
+    f.param("grid_room_mw", {(z, t): max(0.0, float(inst.grid_limits[z][t]) - constant[z]) for z, t in index})
     f.members("racks_below", {(z, t): [(s, g) for s in inst.sites_below[z] for g in inst.gens_held(s, t)] for z, t in index}, 2)
     f.members("candidates_below", {(z, t): [s for s in inst.sites_below[z] if s in opened] for z, t in index})
 

@@ -20,7 +20,7 @@ def declare(f: Formulation) -> None:
     inst = f.instance
     limited = {s: row.water_limit_m3_per_period for s, row in inst.site_rows.items() if row.water_limit_m3_per_period is not None}
     wue = np.array([row.wue_l_per_kwh * (s in limited) for s, row in inst.site_rows.items()])
-    index = water_index(f)
+    index = [(s, t) for s in limited for t in range(inst.T)]
     for name, (mw, s, _, t) in it_average(f).items():
         water = mw * wue[s] * inst.hours[t] / KILO
         family = f.variables[name].index
@@ -35,22 +35,22 @@ def declare(f: Formulation) -> None:
 
 
 def water_index(f: Formulation) -> list[Index]:
-    """Sites with a limit that use water, in the periods with rack variables."""
-    inst = f.instance
+    """Sites with a limit that use water, in the periods in which racks there can draw power."""
+    inst, used = f.instance, f.model
     return [
         (s, t)
         for s, row in inst.site_rows.items()
-        if row.water_limit_m3_per_period is not None and row.wue_l_per_kwh > 0
+        if row.water_limit_m3_per_period is not None
         for t in range(inst.T)
-        if inst.gens_held(s, t)
+        if len(used.in_service_at[s, t]) or len(used.delivered_at[s, t]) or len(used.sold_at[s, t])
     ]
 
 
 def water_rows(inst: Instance) -> int:
-    """Periods with rack variables, of the sites with a limit and a water use."""
+    """Periods in which racks can draw power, of the sites with a limit and a water use."""
     table = inst.dataset["sites"]
     thirsty = (table["water_limit_m3_per_period"].notna() & (table["wue_l_per_kwh"] > 0)).to_numpy()
-    return int(np.asarray(inst.held.any(axis=1))[thirsty].sum())
+    return int(inst.draws[thirsty].sum())
 
 
 @constraint(17, over=water_index, rows=water_rows)

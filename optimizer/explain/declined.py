@@ -4,6 +4,9 @@ Let the price of every period rise by ``d`` USD per contract GPU-hour. The best 
 ``F(d)``, the largest over plans of ``NPV + d * Q`` with ``Q`` the discounted contract GPU-hours delivered: convex and
 rising in ``d``. It is signed from the ``d`` on at which ``F(d)`` reaches the best plan that declines it, ``V``. Newton's method on such a
 function comes from above and takes a few solves: ``d <- d + (V - F(d)) / Q(d)``.
+
+Where customers may bring no more than a share of the revenue, the price is in that limit too: it raises the revenue of the prospect's
+customer, and all revenue, of which the others have their share. Then the proofs are of limits that hold at any price up to the step.
 """
 
 from __future__ import annotations
@@ -181,12 +184,34 @@ def _estimate(ground: Ground, c: str, control: Control) -> float | None:
 
 def _refused_below(ground: Ground, c: str, start: float, control: Control) -> float | None:
     """The step up to which the relaxation proves that no plan which signs is worth the plan at hand."""
-    m = ground.matrix
+    most = max(start, 0.0)
+    m = _any_share(ground, c, most)
     lower = m.lower.copy()
     sign = m.columns["sign"][0] + ground.instance.contract_at[c]
     lower[sign] = 1.0
     value = (ground.plan.summary.npv_usd or 0.0) - CLOSE_USD  # so that what comes near enough is below the plan
-    return newton(_solver(ground, replace(m, lower=lower), c, within(SECONDS, control), False), value, start)
+    found = newton(_solver(ground, replace(m, lower=lower), c, within(SECONDS, control), False), value, start)
+    return found if found is None or m is ground.matrix else min(found, most)
+
+
+def _any_share(ground: Ground, c: str, most: float) -> Matrix:
+    """The model with the shares of customers so that no plan is lost at any price of a contract up to a step.
+
+    The share of the contract's own customer is left open where it is owed GPUs; the other customers may bring their share of the most
+    that the step can add to all revenue.
+    """
+    inst, m = ground.instance, ground.matrix
+    rows, index = m.rows.get("customer_share", (np.zeros(0, dtype=np.intp), []))
+    owed = inst.owed[inst.contract_at[c]]
+    concerned = [(row, u, t) for row, (u, t) in zip(rows.tolist(), index, strict=True) if owed[t] > 0]
+    if not concerned:
+        return m
+    lower, upper = m.row_lower.copy(), m.row_upper.copy()
+    share = inst.settings.customer_revenue_share or 0.0
+    for row, u, t in concerned:
+        room = np.inf if u == inst.contract_rows[c].customer else share * most * owed[t] * inst.hours[t] / MILLION
+        lower[row], upper[row] = lower[row] - (room if np.isfinite(lower[row]) else 0.0), upper[row] + room
+    return replace(m, row_lower=lower, row_upper=upper)
 
 
 def _enough(ground: Ground, c: str, control: Control, threads: int) -> float | None:
@@ -205,7 +230,31 @@ def _enough(ground: Ground, c: str, control: Control, threads: int) -> float | N
     if made is None:
         return None
     hours = discounted_hours(ground, made, c)
-    return ((ground.plan.summary.npv_usd or 0.0) - (made.summary.npv_usd or 0.0)) / hours if hours > 0 else None
+    if hours <= 0:
+        return None
+    step = ((ground.plan.summary.npv_usd or 0.0) - (made.summary.npv_usd or 0.0)) / hours
+    return step if _shares_hold(ground, made, c, step) else None
+
+
+def _shares_hold(ground: Ground, plan: Plan, c: str, step: float) -> bool:
+    """Whether no customer brings more than its share of a period's revenue, once a contract pays more by a step."""
+    inst = ground.instance
+    share, since = inst.settings.customer_revenue_share, inst.settings.customer_revenue_share_from
+    if share is None:
+        return True
+    delivered = plan.contracts.groupby(["contract_id", "period"])["delivered_gpus"].sum()
+    sold = plan.market.groupby("period")["revenue_usd"].sum()
+    for t in range(0 if since is None else max(0, inst.index(since)), inst.T):
+        period = inst.calendar.labels[t]
+        by_customer: dict[str, float] = {}
+        for other, row in inst.contract_rows.items():
+            price = float(inst.contract_price[inst.contract_at[other], t]) + (step if other == c else 0.0)
+            usd = price * float(inst.hours[t]) * float(delivered.get((other, period), 0.0))
+            by_customer[row.customer] = by_customer.get(row.customer, 0.0) + usd
+        total = sum(by_customer.values()) + float(sold.get(period, 0.0))
+        if max(by_customer.values(), default=0.0) > share * total + 1e-6 * max(MILLION, total):
+            return False
+    return True
 
 
 def discounted_hours(ground: Ground, plan: Plan, c: str) -> float:

@@ -97,6 +97,11 @@ class Ground:
         self.x = start_vector(self.instance, self.matrix, decisions_from_plan(self.instance, self.plan.tables))
 
     @property
+    def in_force(self) -> frozenset[str]:
+        """Contracts in force in the plan: firm ones and prospects signed."""
+        return frozenset(str(c) for (c,), value in self.matrix.values("sign", self.x) if value > 0.5)
+
+    @property
     def local(self) -> Matrix:
         """The local model."""
         if self._local is None:

@@ -15,13 +15,13 @@ import numpy as np
 
 from models.dataset import Dataset
 from models.plan import Plan
-from models.tables import BlockStatus
+from models.tables import BlockStatus, PowerBlock
 from optimizer.blocks.base import MILLION
 from optimizer.explain.declined import SigningPrice, signing_prices
 from optimizer.explain.ground import Edit, Ground, within
 from optimizer.explain.limits import KINDS, Limit, limit_of, rows_named
 from optimizer.explain.whole import WholeRacks
-from optimizer.highs import Control
+from optimizer.highs import Control, SolverError
 from optimizer.instance import Instance
 from optimizer.matrix import Matrix
 
@@ -134,7 +134,8 @@ STATEMENT = (
     "A price is the slope of NPV in one limit, with the yes-or-no decisions of the plan and racks divisible. Confirmed: the same model "
     "solved again with one unit more gains what the price says, within 2 %; what gains less is ranked by that. Whole racks: the gain once racks are whole numbers, those "
     "of the sites and generations touched decided anew with and without the unit, each proven optimal; 0 is common, since one unit "
-    "rarely holds a rack for long. No price speaks of other sites opened, blocks built or contracts placed."
+    "rarely holds a rack for long. No price speaks of other sites opened, blocks built or contracts placed. Where a site has no power "
+    "before a block, a month earlier is priced by solving again with the whole block a period earlier, per MW and month."
 )
 
 
@@ -166,7 +167,8 @@ def priced(ground: Ground, *, confirm: int = CONFIRMED, signing: bool = True, co
     solved = ground.solved(control)
     found = all_prices(ground)
     confirmed = _confirmations(ground, found, confirm, control)
-    every = tuple(sorted((replace(p, confirmation=confirmed.get(id(p))) for p, _ in found), key=_rank))
+    first = first_blocks(ground, confirm, control)
+    every = tuple(sorted([*(replace(p, confirmation=confirmed.get(id(p))) for p, _ in found), *first], key=_rank))
     lasting = [
         replace(t, confirmation=confirmation(ground, edit, t.npv_usd, control)) if n < confirm else t
         for n, (t, edit) in enumerate(throughout(ground))
@@ -178,7 +180,7 @@ def priced(ground: Ground, *, confirm: int = CONFIRMED, signing: bool = True, co
 def all_prices(ground: Ground) -> list[tuple[Price, Edit]]:
     """Limits with a value and the edits that stand for one unit more, the most valuable first."""
     found = []
-    for limit, edit in edits(ground.instance, ground.matrix):
+    for limit, edit in edits(ground.instance, ground.matrix, ground.in_force):
         value = ground.value_usd(edit)
         if abs(value) >= LEAST_USD * min(1.0, KINDS_LEAST.get(limit.unit, 1.0)):
             factor = ground.instance.disc[ground.instance.index(limit.period)] if limit.period else 1.0
@@ -235,7 +237,7 @@ def confirmation(
 def throughout(ground: Ground) -> list[tuple[Throughout, Edit]]:
     """One unit more in every period, for limits that hold in each anew, the most valuable first."""
     sums: dict[tuple[str, str, str], list[Edit]] = {}
-    for limit, edit in edits(ground.instance, ground.matrix):
+    for limit, edit in edits(ground.instance, ground.matrix, ground.in_force):
         if limit.period and limit.name not in ("energization", "supply", "capex_budget"):
             sums.setdefault((limit.name, limit.place, limit.unit), []).append(edit)
     made = []
@@ -248,42 +250,84 @@ def throughout(ground: Ground) -> list[tuple[Throughout, Edit]]:
     return sorted(made, key=lambda pair: (-abs(pair[0].npv_usd), pair[0].name, pair[0].place))
 
 
+def first_blocks(ground: Ground, number: int, control: Control) -> list[Price]:
+    """A month earlier for the first block of a site: before it the model has no racks there, so it is solved anew with the block earlier.
+
+    Args:
+        number: most blocks, the largest first.
+        control: deadline and stop; what is not reached is left out.
+    """
+    inst, found = ground.instance, list[Price]()
+    powered = {key for _, key in _rows(ground.matrix, "it_power")}
+    coming = [b for b, t in _coming(inst) if (inst.block_rows[b].site_id, t - 1) not in powered]
+    for b in sorted(coming, key=lambda b: (-inst.block_rows[b].it_mw, b))[:number]:
+        block = inst.block_rows[b]
+        t = inst.index(block.energized)
+        sooner = block.model_copy(update={"energized": inst.calendar.label(t - 1)})
+        blocks = [sooner if row.block_id == b else row for row in ground.dataset.rows(PowerBlock)]
+        if control.over:
+            break
+        try:
+            there = Ground(ground.dataset.replace(power_blocks=blocks), ground.plan, ground.seed).solved(within(SOLVE_SECONDS, control))
+        except SolverError:
+            continue
+        value = (ground.solved(control).objective - there.objective) * MILLION / (inst.months * block.it_mw)
+        if abs(value) >= LEAST_USD:
+            limit, factor = limit_of("energization", b, block.energized), float(inst.disc[t])
+            found.append(Price(limit, value, value / factor, Confirmation(Verdict.CONFIRMED, value, None)))
+    return found
+
+
 # one unit more ---------------------------------------------------------------------------------
 
 
-def edits(inst: Instance, matrix: Matrix) -> Iterator[tuple[Limit, Edit]]:
-    """Every limit that is priced, with one unit more of it."""
+def edits(inst: Instance, matrix: Matrix, in_force: Collection[str]) -> Iterator[tuple[Limit, Edit]]:
+    """Every limit that is priced, with one unit more of it.
+
+    Args:
+        in_force: contracts whose demand is priced: firm ones and those signed.
+    """
     for row, limit, step in rows_named(inst, matrix, PRICED):
         yield limit, Edit(rows=((row, step),))
     first, index = matrix.columns["sold_tier"]
     for i, (g, k, t) in enumerate(index):
         yield limit_of("market", f"{g}, {k}", inst.calendar.label(t)), Edit(columns=((first + i, 1.0),))
-    yield from _demands(inst, matrix)
+    yield from _demands(inst, matrix, in_force)
     yield from _energizations(inst, matrix)
 
 
-def _demands(inst: Instance, matrix: Matrix) -> Iterator[tuple[Limit, Edit]]:
+def _demands(inst: Instance, matrix: Matrix, in_force: Collection[str]) -> Iterator[tuple[Limit, Edit]]:
     """One contract GPU more in every period in which a contract in force is owed some."""
     steps: dict[str, list[tuple[int, float]]] = {}
     for row, (c, _) in _rows(matrix, "delivery"):
-        steps.setdefault(c, []).append((row, 1.0))
+        if c in in_force:
+            steps.setdefault(c, []).append((row, 1.0))
     for row, (c, _) in _rows(matrix, "short_limit"):
-        steps[c].append((row, inst.contract_rows[c].max_short_share))
+        if c in in_force:
+            steps[c].append((row, inst.contract_rows[c].max_short_share))
     for row, (c, t) in _rows(matrix, "paid"):
-        if t == 0 and inst.owed_before(c, 0) > inst.owed[inst.contract_at[c], 0]:
+        if c in in_force and t == 0 and inst.owed_before(c, 0) > inst.owed[inst.contract_at[c], 0]:
             steps[c].append((row, 1.0))
     for c, rows in steps.items():
         yield limit_of("demand", c), Edit(rows=tuple(rows))
 
 
+def _coming(inst: Instance) -> Iterator[tuple[str, int]]:
+    """Firm blocks that are energized within the horizon, and when."""
+    for b, block in inst.block_rows.items():
+        t = inst.index(block.energized)
+        if block.status is BlockStatus.FIRM and 0 < t < inst.T and block.it_mw > 0:
+            yield b, t
+
+
 def _energizations(inst: Instance, matrix: Matrix) -> Iterator[tuple[Limit, Edit]]:
-    """Firm blocks energized one period earlier, per MW of IT and month; the lease of that period is paid."""
+    """Firm blocks energized one period earlier, per MW of IT and month, where the site has power before; the lease of that period is paid."""
     capacity = {
         name: {(s, t): row for row, (s, t) in _rows(matrix, name)} for name in ("it_power", "liquid", "air", "retrofit_air")
     }  # fmt: skip
-    for b, block in inst.block_rows.items():
-        t = inst.index(block.energized)
-        if block.status is not BlockStatus.FIRM or not 0 < t < inst.T or block.it_mw <= 0:
+    for b, t in _coming(inst):
+        block = inst.block_rows[b]
+        if (block.site_id, t - 1) not in capacity["it_power"]:
             continue
         per = 1.0 / (inst.months * block.it_mw)
         sizes = {

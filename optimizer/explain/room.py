@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from optimizer.blocks.base import Index
 from optimizer.instance import Floats, Instance
 from optimizer.matrix import Matrix
 
@@ -25,7 +26,7 @@ def roomy_upper(inst: Instance, matrix: Matrix) -> Floats:
     upper = matrix.upper.copy()
     for family, values in _by_family(inst, matrix).items():
         part = matrix.of(family)
-        before = np.array([isinstance(key[-1], int) and key[-1] < 0 for key in matrix.columns[family][1]], dtype=bool)
+        before = np.array([_before(inst, family, key) for key in matrix.columns[family][1]], dtype=bool)
         upper[part] = np.where(before, upper[part], np.maximum(values, matrix.lower[part]))
     for family in ("retrofit_order_mw", "retrofit_mw"):
         first, index = matrix.columns[family]
@@ -33,6 +34,13 @@ def roomy_upper(inst: Instance, matrix: Matrix) -> Floats:
             if key[1] >= 0:
                 upper[first + i] = inst.retrofit_rows[key[0]].max_mw
     return upper
+
+
+def _before(inst: Instance, family: str, key: Index) -> bool:
+    """Whether a column is what was before the first period, or before a site could hold any rack of a generation: given, not decided."""
+    if isinstance(key[-1], int) and key[-1] < 0:
+        return True
+    return family == "in_service" and not inst.held[inst.site_at[key[0]], inst.gen_at[key[1]], key[-1]]
 
 
 def _by_family(inst: Instance, matrix: Matrix) -> dict[str, Floats]:

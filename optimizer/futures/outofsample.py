@@ -211,7 +211,7 @@ def compared(table: pd.DataFrame, alpha: float = 0.95) -> pd.DataFrame:
         alpha: level of the CVaR.
 
     Returns:
-        Columns plan, scenarios, not_held, mean_npv_usd, cvar_npv_usd, late_gpu_periods (mean).
+        Columns plan, scenarios, not_held, mean_npv_usd, cvar_npv_usd, late_gpu_periods (mean); no number where none could be held by all.
     """
     held = table.groupby("scenario")["npv_usd"].transform(lambda npv: npv.notna().all()).astype(bool)
     rows = []
@@ -220,6 +220,6 @@ def compared(table: pd.DataFrame, alpha: float = 0.95) -> pd.DataFrame:
         npv, odds = both["npv_usd"].to_numpy(float), both["probability"].to_numpy(float)
         odds = odds / odds.sum() if len(odds) else odds
         worst = -cvar(-npv, odds, alpha) if len(npv) else np.nan
-        late = float(odds @ both["late_gpu_periods"].to_numpy(float))
-        rows.append((name, len(both), int(own["npv_usd"].isna().sum()), float(odds @ npv), worst, late))
+        mean, late = (float(odds @ values) if len(npv) else np.nan for values in (npv, both["late_gpu_periods"].to_numpy(float)))
+        rows.append((name, len(both), int(own["npv_usd"].isna().sum()), mean, worst, late))
     return pd.DataFrame(rows, columns=["plan", "scenarios", "not_held", "mean_npv_usd", "cvar_npv_usd", "late_gpu_periods"])

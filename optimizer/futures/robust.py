@@ -28,6 +28,8 @@ from optimizer.planner import Progress
 NAME = "robust"
 LEAST = 0.1
 """Seconds left to a search at least."""
+SEARCH = 0.5
+"""Share of the time left that the search for a first stage may take, so that it can be held in every future after it."""
 
 
 @dataclass
@@ -83,15 +85,27 @@ def plan_any_late(
     while True:
         odds = 1 / len(chosen)
         same = [Scenario(s.name, odds, s.changes, s.happened) for s in chosen]
-        found = plan_futures(
-            dataset, same, decide_before=decide_before, weight=1.0, alpha=1 - odds / 2, gap=gap / 2, workers=count, seed=seed,
-            time_limit=max(LEAST, control.remaining), placement=placement, start=start, progress=progress, stop=control.stop,
-        )  # fmt: skip
+        try:
+            found = plan_futures(
+                dataset, same, decide_before=decide_before, weight=1.0, alpha=1 - odds / 2, gap=gap / 2, workers=count, seed=seed,
+                time_limit=max(LEAST, SEARCH * control.remaining), placement=placement, start=start, progress=progress, stop=control.stop,
+            )  # fmt: skip
+        except NoFuturesPlanError as error:
+            if best is None:
+                raise
+            best.bound_usd = max(best.worst_npv_usd, min(best.bound_usd, error.bound_usd or float("inf")))
+            best.gap = relative_gap(best.bound_usd, best.worst_npv_usd)
+            return best
         bound = min(bound, found.summary.bound_usd)
         table = out_of_sample(
             dataset, {NAME: found.first}, every, decide_before=decide_before, placement=placement, gap=gap / 2, workers=count, seed=seed,
-            base=start,
+            base=start, time_limit=max(LEAST, control.remaining), stop=control.stop,
         )  # fmt: skip
+        if len(table) < len(every):  # time is up: the worst case is not known
+            if best is None:
+                raise NoFuturesPlanError(bound)
+            return best
+        table["npv_usd"] = table["npv_usd"].astype(float)
         rows = table.sort_values("npv_usd", na_position="first", kind="stable").to_dict("records")
         worst, npv = str(rows[0]["scenario"]), float(rows[0]["npv_usd"])
         if npv == npv and (best is None or npv > best.worst_npv_usd):  # not a number: some future can't hold the first stage

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from models import tables as tb
-from optimizer.instance.base import Floats, Pair, steps
+from optimizer.instance.base import Bools, Floats, Pair, steps
 from optimizer.instance.serving import ServingData
 
 
@@ -23,6 +23,24 @@ class MoneyData(ServingData):
             prices.setdefault((row.gen_id, row.tier), []).append((self.index(row.from_period), row.usd_per_gpu_hour))
             depths.setdefault((row.gen_id, row.tier), []).append((self.index(row.from_period), row.max_gpus))
         return {key: (steps(prices[key], self.T, 0.0), steps(depths[key], self.T, 0.0)) for key in prices}
+
+    @cached_property
+    def draws(self) -> Bools:
+        """Where and when racks can draw power: idle, or for a contract or the market; shape (sites, T)."""
+        found = np.zeros((len(self.sites), self.T), dtype=bool)
+        for g, j in self.gen_at.items():
+            if self.gen_rows[g].idle_share > 0:
+                found |= self.held[:, j]
+                continue
+            busy = np.zeros_like(found)
+            for (other, _), (_, depth) in self.market.items():
+                if other == g and self.settings.load_market > 0:
+                    busy |= depth > 0
+            for c, s in self.pairs:
+                if g in self.equivalents[c] and self.contract_rows[c].load_share > 0:
+                    busy[self.site_at[s]] |= self.owed[self.contract_at[c]] > 0
+            found |= busy & (self.racks_most[:, j] > 0)
+        return found
 
     @cached_property
     def has_budget(self) -> bool:

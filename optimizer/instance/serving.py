@@ -12,6 +12,9 @@ from models import tables as tb
 from optimizer.instance.base import Pair
 from optimizer.instance.contracts import ContractData
 
+DIGITS_MS = 9
+"""Digits after the point of a round-trip time, ms."""
+
 
 class ServingData(ContractData):
     """Pairs of contracts and sites among which there is a choice."""
@@ -48,12 +51,16 @@ class ServingData(ContractData):
 
     @cached_property
     def round_trip_ms(self) -> dict[str, dict[str, float]]:
-        """Round-trip time over the shortest path between sites; pairs without a path are left out."""
+        """Round-trip time over the shortest path between sites; pairs without a path are left out.
+
+        A sum of links is the same in either direction, and is not above a limit by the noise of floating point.
+        """
         network: nx.Graph[str] = nx.Graph()
         network.add_nodes_from(self.sites)
         for row in self.dataset.rows(tb.NetworkLink):
             network.add_edge(row.site_a, row.site_b, rtt_ms=row.rtt_ms)
-        return {s: dict(found) for s, found in nx.all_pairs_dijkstra_path_length(network, weight="rtt_ms")}
+        paths = nx.all_pairs_dijkstra_path_length(network, weight="rtt_ms")
+        return {s: {other: round(ms, DIGITS_MS) for other, ms in found.items()} for s, found in paths}
 
     def distance_cliques(self, c: str, sites: Sequence[str]) -> list[list[str]]:
         """Cliques of sites too far from one another to serve the contract together; they cover every such pair (rule 14)."""

@@ -89,7 +89,7 @@ class Directed:
     def _sign(self, row: tb.Directive) -> None:
         if row.contract_id is None:
             if row.rule is not tb.Rule.MIN:
-                self.most_signed = min(self.most_signed, row.value)
+                self.most_signed = min(self.most_signed, row.value - (len(self.inst.contracts) - len(self.inst.prospects)))
         elif row.rule is not tb.Rule.MAX and row.value > 0.5:
             self.signed.add(row.contract_id)
         elif row.rule is not tb.Rule.MIN and row.value < 0.5:
@@ -107,7 +107,7 @@ class Directed:
             if row.decision is tb.DecisionKind.OPEN and row.site_id in inst.candidates:
                 found.opened[str(row.site_id)] = min(start, found.opened.get(str(row.site_id), start))
             elif row.decision is tb.DecisionKind.RETROFIT and row.site_id in inst.retrofit_rows:
-                found.retrofits[str(row.site_id)] = (start, row.value)
+                found.retrofits[str(row.site_id)] = (start, max(row.value, inst.retrofit_rows[str(row.site_id)].min_mw))
             elif row.decision is tb.DecisionKind.BUILD and row.block_id in inst.buildable:
                 first, latest = inst.buildable[str(row.block_id)]
                 found.built[str(row.block_id)] = min(max(start, first), latest)

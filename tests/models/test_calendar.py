@@ -35,8 +35,6 @@ def test_labels_of_each_kind() -> None:
         ("26", "year"),
         ("2026-Q1 ", "quarter"),
         ("2026-Q1\n", "quarter"),
-        ("1899", "year"),
-        ("2201", "year"),
         ("", "quarter"),
         ("２０２６", "year"),
     ],
@@ -44,6 +42,16 @@ def test_labels_of_each_kind() -> None:
 def test_other_labels_are_refused_with_an_example(label: str, kind: str) -> None:
     with pytest.raises(ValueError, match="written like 2026"):
         ordinal(label, PeriodKind(kind))
+
+
+def test_a_label_may_be_of_any_year_but_a_horizon_begins_near_today() -> None:
+    calendar = Calendar("2026-Q1", 4)
+    assert calendar.index("9999-Q4") == (9999 - 2026) * 4 + 3
+    assert calendar.label(calendar.index("0001-Q1")) == "0001-Q1"
+    for start in ("1899-Q4", "2201-Q1"):
+        with pytest.raises(ValueError, match="of the years 1900 to 2200, written like 2026-Q1"):
+            Calendar(start, 4)
+    assert Calendar("2200-Q4", 1200).hours.min() > 0
 
 
 def test_hours_follow_the_calendar_with_leap_days() -> None:

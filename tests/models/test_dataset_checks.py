@@ -131,11 +131,6 @@ RULES: list[tuple[str, dict[str, Any], tuple[str, str, str, str]]] = [
         ("power_blocks", "row 1", "capex_usd", "capex_of_firm_block"),
     ),
     (
-        "residual of a firm block",
-        {"power_blocks": [{"block_id": "x", "site_id": "a", "residual_share": 0.1}]},
-        ("power_blocks", "row 1", "residual_share", "residual_of_firm_block"),
-    ),
-    (
         "retrofit range reversed",
         {"retrofits": [{"site_id": "a", "min_mw": 2, "max_mw": 1}]},
         ("retrofits", "row 1", "min_mw", "reversed_range"),
@@ -484,3 +479,16 @@ def test_a_misspelt_optional_table_hides_no_ids() -> None:
 
 def test_every_check_has_a_docstring_for_the_reference() -> None:
     assert all(check.__doc__ for check in (*CROSS_CHECKS, *WARNINGS))
+
+
+def test_a_share_of_no_capital_and_a_contract_without_end_are_no_faults() -> None:
+    dataset = small_dataset(
+        power_blocks=[{"block_id": "x", "site_id": "a", "residual_share": 0.3}], contracts=[{"contract_id": "c", "end": "9999-Q4"}]
+    )
+    assert dataset["contracts"]["end"].tolist() == ["9999-Q4"]
+
+
+def test_a_horizon_far_from_today_is_a_fault_of_its_start() -> None:
+    found = faults_of(lambda settings, _: settings.update(start="9990-Q1"))
+    assert [(fault.column, fault.code, fault.value) for fault in found] == [("start", "out_of_range", "9990-Q1")]
+    assert found[0].allowed == "a quarter of the years 1900 to 2200, written like 2026-Q1"

@@ -377,8 +377,9 @@ def test_a_worker_that_dies_is_replaced_and_its_job_failed() -> None:
     instance, matrix = model(SOME[0])
     with Pool(instance, matrix, 2, 0, Control()) as pool:
         killed = pool.workers[0].process.pid
-        os.kill(killed, signal.SIGKILL)
+        os.kill(killed, signal.SIGSTOP)  # so that it dies with a job
         jobs = [pool.give(0, "relax"), pool.give(1, "relax")]
+        os.kill(killed, signal.SIGKILL)
         ended = {answer.job: answer for answer in pool.run() if answer.kind in ("done", "failed")}
         assert ended[jobs[0]].kind == "failed"
         assert "the worker has ended" in ended[jobs[0]].value

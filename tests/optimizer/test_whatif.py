@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from random import Random
+from threading import Event
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scipy.sparse import csc_array
 from models.changes import CHANGES, Change, ChangeError, apply, draw, read_changes
 from models.dataset import Dataset
 from models.plan import Plan
-from optimizer import InfeasibleError, plan
+from optimizer import InfeasibleError, NoPlanError, plan
 from optimizer.audit import audit
 from optimizer.blocks.directives import DirectiveConflictError
 from optimizer.formulation import formulate
@@ -21,6 +22,7 @@ from optimizer.instance import Instance
 from optimizer.matrix import Matrix, compile_matrix
 from optimizer.warm import Warm, carried, same_structure
 from optimizer.whatif import Mode, Planner
+from tests.factories import small_dataset
 from tests.generator import random_dataset
 
 SEEDS = (4, 2)
@@ -195,6 +197,21 @@ def test_an_evaluation_names_the_limit_that_breaks() -> None:
 def test_there_is_no_answer_without_a_plan() -> None:
     with pytest.raises(ValueError, match="no plan yet"):
         Planner(dataset_of(4), threads=1).change([])
+
+
+def test_a_repair_goes_on_from_a_plan_that_was_kept() -> None:
+    """An attempt that is cut short at once still has what an earlier one had found."""
+    planner = Planner(small_dataset(), threads=1)
+    planner.plan(gap=0)
+    changes = read_changes([{"type": "supply.cut", "gen_id": "h100", "cut_share": 0.5}])
+    kept, stop = planner.change(changes, gap=0).plan, Event()
+    assert kept is not None
+    stop.set()
+    with pytest.raises(NoPlanError):
+        planner.change(changes, gap=0, stop=stop)
+    found = planner.change(changes, gap=0, stop=stop, start=kept).plan
+    assert found is not None
+    assert found.summary.npv_usd == pytest.approx(kept.summary.npv_usd)
 
 
 def test_planning_keeps_the_basis() -> None:

@@ -123,6 +123,19 @@ def test_racks_to_order_whatever_comes(found: Findings) -> None:
     assert (order.over_runs.lowest, order.over_runs.highest, order.over_runs.mean) == (6, 12, pytest.approx(9.75))
 
 
+def test_a_plan_that_decides_nothing_counts_and_one_that_was_only_scored_does_not(made: Made) -> None:
+    """Run 4, 1 of 8 by odds, installs nothing: it needs no racks and no retrofit. As an evaluation of the base plan it says nothing."""
+    asked, entries = made
+    nothing = {**entries, 4: {**entries[4], "decisions": []}}
+    found = findings_of(asked, nothing, None)
+    racks = row_of(found, "install", "a/h100")
+    assert (racks.runs, racks.at_least, racks.at_most) == (4, 0, 12)
+    assert found.orders[0].over_runs.lowest == 0
+    assert found.orders[0].over_runs.mean == pytest.approx((3 * 10 + 3 * 10 + 12) / 8)
+    scored = {**nothing, 4: {**nothing[4], "row": {**nothing[4]["row"], "status": "holds"}}}
+    assert row_of(findings_of(asked, scored, None), "install", "a/h100").runs == 3
+
+
 def test_regret_is_the_best_known_less_what_the_plan_earns(table: RegretTable) -> None:
     """Best: 10, -1 (run 4's plan, better than run 3's own -2; the 50 break limits), and 8."""
     assert table.best_usd.tolist() == [10e6, -1e6, 8e6]

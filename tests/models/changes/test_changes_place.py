@@ -154,6 +154,26 @@ def test_freeze_writes_the_plan_as_directives(baseline: Plan) -> None:
             assert [r[4] for r in found if r[:2] == ("installed", site) and len(r) == 5 and r[2] <= period <= r[3]] == [put]
 
 
+def test_an_option_that_is_ordered_and_late_is_frozen_to_when_it_can_be_built(baseline: Plan) -> None:
+    """Ordered in 2026-Q1 for 2026-Q2, it comes three quarters after its earliest, 2026-Q4; it can't be asked for before."""
+    late = {"type": "site.energization_delay", "site_id": "new", "block_id": "n-1", "delay_periods": 3, "from_period": "2026-Q1"}
+    changes = read_changes([late, {"type": "freeze.before", "period": "2026-Q3"}])
+    rows = [_said(row)[1:] for row in apply(options(), changes, baseline).dataset["directives"].to_dict("records")]
+    assert [row for row in rows if row[:2] == ("build", "n-1")] == [
+        ("build", "n-1", "2026-Q1", "2026-Q3", 0.0),
+        ("build", "n-1", "2026-Q4", "2026-Q4", 1.0),
+    ]
+
+
+def test_a_retrofit_forbidden_is_told_as_what_the_directive_bounds() -> None:
+    """MW ordered up to each period: with a window, none up to its end."""
+    dataset = options(retrofits=[{"site_id": "a"}])
+    forbid = {"type": "place.forbid", "decision": "retrofit", "site_id": "a", "from_period": "2026-Q2", "to_period": "2026-Q3"}
+    (change,) = read_changes([forbid])
+    assert change.sentence(dataset) == "a: no retrofit ordered up to 2026-Q3"
+    assert said(dataset, forbid) == [("max", "retrofit", "a", "2026-Q2", "2026-Q3", 0.0)]
+
+
 def test_freeze_holds_in_the_planner(baseline: Plan) -> None:
     """With all decisions before Q3 frozen the plan is as good; a price that falls from Q1 on changes nothing before Q3."""
     frozen = {"type": "freeze.before", "period": "2026-Q3"}

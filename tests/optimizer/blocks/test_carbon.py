@@ -27,3 +27,16 @@ def test_carbon_price() -> None:
     found = best(**one(), energy=COAL, carbon_prices=price)
     assert found.summary.npv_terms["carbon"] == pytest.approx(-54_000)
     assert found.summary.npv_usd == pytest.approx(racks(10) - 54_000)
+
+
+@pytest.mark.parametrize("idle", [0.0, 0.3])
+def test_a_cap_where_nothing_can_emit_limits_nothing(idle: float) -> None:
+    """No carbon in the grid; or nothing that draws power in the year of the cap, but the overhead, which it has room for."""
+    gens = [{"gen_id": "h100", "idle_share": idle}]
+    cap = [{"year": 2026, "tonnes": 6_000}, {"year": 2027, "tonnes": 9_000}]
+    assert npv(**one(), generations=gens, carbon_cap=cap) == pytest.approx(racks(10))
+    late = best(
+        periods=8, sites=[{"site_id": "a", "overhead_mw": 1}], generations=gens, energy=COAL, carbon_cap=cap, contracts=[{"contract_id": "c", "start": "2027-Q1"}],
+        supply=[{"gen_id": "h100", "period": "2027-Q1"}],
+    )  # fmt: skip
+    assert late.summary.kpis["tco2"] == pytest.approx(0.5 * (8760 * 2 + 8760))

@@ -89,3 +89,21 @@ def test_periods_outside_the_horizon_are_ignored() -> None:
     """Named up to 2030 and before 2026: NPV(10) = 332,000 stays where only other periods are named."""
     assert npv(**one(), **directive("max", "installed", 0, from_period="2027-Q1", to_period="2030-Q1")) == pytest.approx(332_000)
     assert npv(**one(), **directive("max", "installed", 0, from_period="2020-Q1", to_period="2030-Q1")) == pytest.approx(-216_000)
+
+
+@pytest.mark.parametrize("decision", ["installed", "in_service", "deliveries"])
+def test_what_lies_before_the_horizon_is_ignored(decision: str) -> None:
+    """The model and the audit agree on it, however long before."""
+    for last in ("2025-Q4", "2025-Q3", "2024-Q4", "0001-Q1"):
+        assert npv(**one(), **directive("max", decision, 0, to_period=last)) == pytest.approx(332_000)
+        assert npv(sites=[{"site_id": "a"}], **directive("min", decision, 1_000, to_period=last)) == pytest.approx(racks(10, 8760))
+
+
+def test_signatures_of_all_contracts_are_counted_where_none_is_named() -> None:
+    """A firm contract and a prospect: at most one of both means that the prospect is declined, and none can't be."""
+    both = [{"contract_id": "c"}, {"contract_id": "d", "status": "prospect"}]
+    supply = [{"gen_id": "h100", "racks": 20}]
+    assert npv(**one(), contracts=both, supply=supply, **directive("max", "sign", 2)) == pytest.approx(2 * 332_000)
+    assert npv(**one(), contracts=both, supply=supply, **directive("max", "sign", 1)) == pytest.approx(332_000)
+    with pytest.raises(InfeasibleError, match="directive 1"):
+        npv(**one(), contracts=both, supply=supply, **directive("max", "sign", 0))

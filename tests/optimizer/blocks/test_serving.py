@@ -180,3 +180,14 @@ def test_serving_costs() -> None:
     assert set(other.deliveries["site_id"]) == {"b"}
     later = sum(10 * hours * 1.1 ** (-0.25 * (t + 0.5)) for t, hours in enumerate((2160, 2184, 2208, 2208)))
     assert best(**tables, discount_rate=0.1).summary.npv_terms["serving_costs"] == pytest.approx(-later, rel=1e-9)
+
+
+@pytest.mark.parametrize(("links", "limit"), [((1.1, 2.2), 3.3), ((0.3, 0.2, 0.1), 0.6), ((0.1, 0.2, 0.3), 0.6)])
+def test_a_distance_that_equals_the_limit_is_near_enough(links: tuple[float, ...], limit: float) -> None:
+    """Sums of floating point numbers, which differ by direction and miss the limit by a hair: the ends of the chain serve together."""
+    names = "abcd"[: len(links) + 1]
+    network = [{"site_a": one, "site_b": other, "rtt_ms": ms} for one, other, ms in zip(names[:-1], names[1:], links, strict=True)]
+    blocks = [{"block_id": s, "site_id": s, "it_mw": 0.5, "energized": "2026-Q1"} for s in (names[0], names[-1])]
+    tables: dict[str, Any] = {"periods": 1, "sites": [{"site_id": s} for s in names], "power_blocks": blocks, "network_links": network}
+    assert npv(**tables, contracts=contract(max_rtt_ms=limit)) == pytest.approx(racks(10))
+    assert npv(**tables, contracts=contract(max_rtt_ms=limit - 0.01)) == pytest.approx(racks(5))

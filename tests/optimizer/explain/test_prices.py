@@ -10,7 +10,7 @@ from models.dataset import Dataset
 from models.plan import Plan
 from optimizer import plan
 from optimizer.explain import as_json
-from optimizer.explain.declined import newton, within_proofs
+from optimizer.explain.declined import SigningPrice, newton, within_proofs
 from optimizer.explain.ground import Ground
 from optimizer.explain.prices import Prices, Verdict, priced, prices
 
@@ -159,6 +159,34 @@ def test_a_month_of_energization() -> None:
     assert month.confirmation.resolved_usd == pytest.approx(300 * 2160 / 3 - 1000)
 
 
+def test_no_rack_comes_from_before_a_site_has_power() -> None:
+    """The local model buys its racks too, in the second quarter: its NPV is the plan's, whose racks are whole anyway."""
+    block = {"block_id": "a-1", "site_id": "a", "it_mw": 1, "energized": "2026-Q2"}
+    p = found(0, power_blocks=[block], supply=[{"gen_id": "h100", "racks": 50}], **WANTS)
+    assert p.plan_npv_usd == pytest.approx(300 * (YEAR - 2160) - 100_000 - 1000 * YEAR)
+    assert p.local_npv_usd == pytest.approx(p.plan_npv_usd)
+
+
+def test_a_month_of_the_first_power_of_a_site() -> None:
+    """Nothing before Q2; 1 MW in Q1 too brings 100 GPUs * 3 USD * 2160 h less 1 USD/kW of lease a month: a third of that a month."""
+    block = {"block_id": "a-1", "site_id": "a", "it_mw": 1, "energized": "2026-Q2", "lease_usd_per_kw_month": 1}
+    case: dict[str, Any] = {"power_blocks": [block], "supply": [{"gen_id": "h100", "racks": 50}], **WANTS}
+    (month,) = (x for x in found(**case).prices if x.limit.name == "energization")
+    assert (month.limit.place, month.limit.period) == ("a-1", "2026-Q2")
+    assert month.npv_usd == month.period_usd == pytest.approx(300 * 2160 / 3 - 1000)
+    assert month.confirmation is not None
+    assert (month.confirmation.verdict, month.confirmation.resolved_usd) == (Verdict.CONFIRMED, month.npv_usd)
+    assert not [x for x in found(0, **case).prices if x.limit.name == "energization"], "it takes a solve of its own"
+
+
+def test_who_is_declined_has_no_demand_to_price() -> None:
+    """The prospect asks for more than it pays for; one more GPU of it changes nothing."""
+    contracts = [{"contract_id": "c"}, {"contract_id": "d", "status": "prospect"}]
+    cheap = [{"contract_id": "c"}, {"contract_id": "d", "usd_per_gpu_hour": 0.01}]
+    p = found(0, contracts=contracts, contract_prices=cheap, supply=[{"gen_id": "h100", "racks": 50}])
+    assert [x.limit.place for x in p.prices if x.limit.name == "demand"] == ["c"]
+
+
 def test_a_gpu_of_market_depth() -> None:
     """Sold at 1 USD for 8760 hours less a tenth of a rack."""
     p = found(market=[{"gen_id": "h100", "max_gpus": 50}], contracts=[], supply=[{"gen_id": "h100", "racks": 50}])
@@ -209,6 +237,31 @@ def test_damages_make_a_prospect_dearer() -> None:
     assert signing.estimate_usd == pytest.approx(wanted, rel=2e-3)
     assert signing.not_below_usd == pytest.approx(wanted, rel=2e-3)
     assert signing.enough_usd == pytest.approx(wanted, rel=2e-3)
+
+
+def shared(share: float) -> SigningPrice:
+    """A prospect of 100 GPUs at 0.001 USD, a firm contract of 100 at 2 USD, 10 sold at 1 USD; no customer brings more than a share."""
+    contracts = [
+        {"contract_id": "c", "status": "prospect", "ld_usd_per_gpu_hour": 0.001, "customer": "new"},
+        {"contract_id": "d", "customer": "old"},
+    ]
+    paid = [{"contract_id": "c", "usd_per_gpu_hour": 0.001}, {"contract_id": "d", "usd_per_gpu_hour": 2}]
+    market, supply = [{"gen_id": "h100", "max_gpus": 10}], [{"gen_id": "h100", "racks": 25}]
+    (signing,) = found(0, contracts=contracts, contract_prices=paid, supply=supply, market=market, customer_revenue_share=share).signing
+    return signing
+
+
+def test_what_is_proven_of_a_price_holds_with_a_customers_share() -> None:
+    """Where the share limits nothing, 10 racks are paid by 100 GPUs. Where the old customer may bring 80 % only, each dollar of the new one
+    lets it bring 4 more, each worth 1 + 1/2 of damages less 1000/17520 of a rack: the prospect is signed at a sixth of that price.
+    """
+    alone = 100_000 / (100 * YEAR)
+    free, tight = shared(1.0), shared(0.8)
+    assert free.not_below_usd == pytest.approx(alone, rel=2e-3)
+    together = alone / (1 + 4 * (1.5 - 1000 / 17520))
+    assert tight.not_below_usd is None or tight.not_below_usd <= together * (1 + 1e-3)
+    for signing, least in ((free, alone), (tight, together)):
+        assert signing.enough_usd is None or signing.enough_usd >= least * (1 - 1e-3)
 
 
 def test_newton_on_a_convex_function() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
+import pandas as pd
 import pytest
 
 from models.changes import read_changes
 from models.dataset import Dataset
 from models.uncertainty import Scenario
-from optimizer.futures import compared, out_of_sample, plan_any_late, plan_futures
+from optimizer.futures import compared, out_of_sample, plan_any_late, plan_futures, robust
+from optimizer.futures.state import NoFuturesPlanError
 from tests.factories import small_dataset
 from tests.optimizer.futures.small import newsvendor
 
@@ -36,6 +41,73 @@ def test_whichever_hall_slips() -> None:
             assert found.table.set_index("scenario")["npv_usd"].to_dict() == pytest.approx(
                 {"late: c": 168_400.0, "late: b": 7 * 55_520 - 3 * 21_840, "late: a": 8 * 55_520 - 2 * 21_840}
             )
+
+
+def test_where_nothing_is_held_by_all_there_is_no_mean() -> None:
+    row = {"probability": 0.5, "bound_usd": 1.0, "late_gpu_periods": 0.0}
+    table = pd.DataFrame(
+        [{"scenario": n, "plan": p, "npv_usd": npv, **row} for n, p, npv in (("x", "a", 1.0), ("x", "b", None), ("y", "a", None))]
+    )
+    found = compared(table.astype({"npv_usd": float})).set_index("plan")
+    assert found["not_held"].to_dict() == {"a": 1, "b": 1}
+    assert found[["mean_npv_usd", "cvar_npv_usd", "late_gpu_periods"]].isna().all(axis=None)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """How first stages were held in futures."""
+    told: list[dict[str, Any]] = []
+
+    def held(*args: Any, **given: Any) -> pd.DataFrame:
+        told.append(given)
+        return out_of_sample(*args, **given)
+
+    monkeypatch.setattr(robust, "out_of_sample", held)
+    return told
+
+
+def test_its_time_and_its_stop_are_those_of_all_that_it_does(asked: list[dict[str, Any]]) -> None:
+    stop = threading.Event()
+    plan_any_late(offers(1.0), ["a", "b", "c"], 1, 1, decide_before="2026-Q2", gap=0, workers=1, time_limit=90.0, stop=stop)
+    assert asked
+    assert all(given["time_limit"] <= 90.0 and given["stop"] is stop for given in asked)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_where_time_is_up_the_worst_case_known_is_kept(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held in some futures only, a first stage has no worst case; the one before it has, and stays."""
+    calls = []
+
+    def held(*args: Any, **given: Any) -> pd.DataFrame:
+        calls.append(given)
+        table = out_of_sample(*args, **given)
+        return table if len(calls) <= after else table[:1]
+
+    monkeypatch.setattr(robust, "out_of_sample", held)
+    monkeypatch.setattr(robust, "relative_gap", lambda bound, npv: 1.0)  # so that it goes on
+    arguments: dict[str, Any] = {"decide_before": "2026-Q2", "gap": 0, "workers": 1}
+    if after:
+        assert len(plan_any_late(offers(1.0), ["a", "b", "c"], 1, 1, **arguments).table) == 3
+    else:
+        with pytest.raises(NoFuturesPlanError):
+            plan_any_late(offers(1.0), ["a", "b", "c"], 1, 1, **arguments)
+
+
+def test_a_search_that_finds_nothing_later_leaves_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def planned(*args: Any, **given: Any) -> Any:
+        calls.append(given)
+        if len(calls) > 1:
+            raise NoFuturesPlanError(200_000.0)
+        return plan_futures(*args, **given)
+
+    monkeypatch.setattr(robust, "plan_futures", planned)
+    found = plan_any_late(offers(1.0), ["a", "b", "c"], 1, 1, decide_before="2026-Q2", gap=0, workers=1)
+    assert len(calls) == 2
+    assert found.worst_npv_usd == pytest.approx(57_360.0, abs=0.1), "planned for hall a late alone: b and c are signed, and c may be late"
+    assert found.worst_npv_usd <= found.bound_usd <= 200_000.0 + 0.1
+    assert found.gap == pytest.approx((found.bound_usd - found.worst_npv_usd) / found.worst_npv_usd)
 
 
 def offers(damages: float) -> Dataset:
