@@ -64,6 +64,11 @@ class Broadcast:
             self._live.pop(run_id)
         self._wake(run_id)
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is told any more."""
+        return self._closed
+
     def close(self) -> None:
         """End every stream."""
         self._closed = True
@@ -112,25 +117,34 @@ class Broadcast:
             if not await self.wait(run_id, min(left, CHECK), partial(self._since, run_id, seen)):
                 return
 
-    async def stream(self, run_id: str, after: int, stored: Callable[[int], Awaitable[list[Event]]]) -> AsyncIterator[bytes]:
+    async def stream(
+        self, run_id: str, after: int, stored: Callable[[int], Awaitable[list[Event]]], ended: Callable[[], Awaitable[bool]]
+    ) -> AsyncIterator[bytes]:
         """Events of a run after a number, as they come, until its end.
 
         Args:
             stored: events after a number, from the store.
+            ended: whether the run has ended, from the store; asked where nothing is left to send, at first and with each sign of life.
         """
         STREAMS.inc()
         try:
             yield b": wattplan\n\n"
+            look = True
             while not self._closed:
                 events = self.live(run_id, after)
                 if events is None:
                     events = await stored(after)
+                if not events and (look or self._since(run_id, after)) and await ended():
+                    for event in await stored(after):  # told between the two looks
+                        yield event.text
+                    return
                 for event in events:
                     after = event.number
                     yield event.text
                     if event.kind == FINAL:
                         return
-                if not events and not await self.wait(run_id, HEARTBEAT, partial(self._since, run_id, after)):
+                look = not events and not await self.wait(run_id, HEARTBEAT, partial(self._since, run_id, after))
+                if look:
                     yield b": still there\n\n"
         finally:
             STREAMS.dec()

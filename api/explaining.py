@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from api.asking import Asking, sha_of
@@ -10,6 +11,7 @@ from api.problems import FaultItem, ProblemError
 from api.schemas.explanations import ConflictRequest, ExplanationRequest, question_part
 from api.service import Base, Service
 from api.store import RunMode
+from models.targets import limits_in_words, read_most
 from optimizer.explain.placement import PlacementError
 from optimizer.explain.question import check_question, read_question
 
@@ -33,10 +35,23 @@ def accept(service: Service, asked: ExplanationRequest, key_id: str, idempotency
         return made, False
     ask = question_part(asked)
     base, given = _base_of(service, asked), asked.changes if isinstance(asked, ConflictRequest) else []
-    if not isinstance(asked, ConflictRequest):
+    options: dict[str, Any] = {"gap": None, "time_limit": asked.time_limit, "seed": asked.seed, "threads": service.settings.threads}
+    most = {} if base.baseline is None else base.baseline.options.get("most", {})
+    if isinstance(asked, ConflictRequest):
+        options |= {"most": most} if most and asked.run is not None else {}
+    else:
         _check(service, base, ask)
-    options = {"gap": None, "time_limit": asked.time_limit, "seed": asked.seed, "threads": service.settings.threads}
+        base = replace(base, told=_left_out(most))
     return service.enter(by, RunMode.EXPLAIN, base, service.read(base, given), options, fresh=asked.fresh, ask=ask)
+
+
+def _left_out(most: dict[str, float]) -> tuple[dict[str, str], ...]:
+    """What has to be said of a plan that is held to totals: explanations know the rules of its dataset only."""
+    if not most:
+        return ()
+    words = "; ".join(limits_in_words(read_most(most)))
+    message = f"the plan is held to totals ({words}), which this answer leaves out: what it compares the plan with may exceed them"
+    return ({"pointer": "", "message": message, "code": "totals_left_out"},)
 
 
 def _base_of(service: Service, asked: ExplanationRequest) -> Base:
@@ -47,20 +62,22 @@ def _base_of(service: Service, asked: ExplanationRequest) -> Base:
     """
     if isinstance(asked, ConflictRequest):
         if asked.dataset is not None:
-            service.dataset(asked.dataset)
+            service.dataset(asked.dataset, "/dataset")
             return Base(asked.dataset)
         if asked.scenario is not None:
-            return service.of_scenario(asked.scenario)
+            return service.of_scenario(asked.scenario, "/scenario")
     if asked.line is not None:
-        base = service.of_line(asked.line)
+        base = service.of_line(asked.line, "/line")
     else:
-        run = service.run(asked.run or "")
+        run = service.run(asked.run or "", "/run")
         if run.mode is RunMode.EXPLAIN:
             raise ProblemError(409, "no_plan", f"run {run.id} is an explanation itself")
         base = Base(run.dataset_id, run, (), run.line_id, run.scenario_id, run.revision)
     if not isinstance(asked, ConflictRequest) and (base.baseline is None or base.baseline.plan_blob is None):
         what = f"run {asked.run}" if asked.run is not None else f"the plan line {asked.line}"
         raise ProblemError(409, "no_plan", f"{what} has no plan to explain; conflict says why a dataset has none")
+    if base.baseline is not None:
+        service.ended(base.baseline)
     return base
 
 

@@ -67,7 +67,7 @@ class Exports:
         try:
             data = path.read_bytes()
             _asked_for(path)
-        except FileNotFoundError:
+        except OSError:  # it is not there, or not to be had: it can be made
             return None
         return data
 
@@ -76,15 +76,14 @@ class Exports:
         try:
             write_bytes(self.folder / key, data)
             _asked_for(self.folder / key)
-        except StorageError:
+            oldest = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self.folder.iterdir() if path.name != key)
+            left = self.room - len(data)
+            for _, size, path in reversed(oldest):  # the newest first
+                left -= size
+                if left < 0:
+                    path.unlink()
+        except (StorageError, OSError):
             log.exception("an export can't be kept")
-            return
-        oldest = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self.folder.iterdir() if path.name != key)
-        left = self.room - len(data)
-        for _, size, path in reversed(oldest):  # the newest first
-            left -= size
-            if left < 0:
-                path.unlink()
 
 
 def _asked_for(path: Path) -> None:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.logs import scrubbed
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.problems import ProblemError, response_of
 
@@ -114,7 +115,8 @@ class Watched:
             REQUEST_SECONDS.labels(scope["method"], route).observe(seconds)
             key_id = scope["state"].get("key_id")
             if scope["method"] not in READS and key_id is not None and "app" in scope:
-                entry = {"key_id": key_id, "action": route, "method": scope["method"], "path": scope["path"][:500], "status": status}
+                path = scrubbed(scope["path"])[:500].replace("\0", "\ufffd")  # the log can't be altered, and PostgreSQL stores no NUL
+                entry = {"key_id": key_id, "action": route, "method": scope["method"], "path": path, "status": status}
                 client = scope["client"][0] if scope.get("client") else ""
                 await asyncio.to_thread(scope["app"].state.service.store.audit.add, request_id=request_id, client=client, **entry)
             log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4), key_id=key_id)

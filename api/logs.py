@@ -17,9 +17,14 @@ DASK = ("distributed", "distributed.client", "bokeh", "tornado", "tornado.applic
 """Loggers of Dask and of what it uses."""
 
 
+def scrubbed(text: str) -> str:
+    """A text with the secret part of any key left out."""
+    return SECRET.sub(r"wp_\1_...", text)
+
+
 def without_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """What is logged, with the secret part of any key left out."""
-    return {name: SECRET.sub(r"wp_\1_...", value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: scrubbed(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def set_up(level: int = logging.INFO) -> None:

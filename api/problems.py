@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
@@ -32,6 +33,8 @@ TITLES = {
     503: "The service is not ready",
 }
 """What is said of each status."""
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL, which PostgreSQL does not take, and halves of surrogate pairs, which UTF-8 does not have."""
 
 
 class FaultItem(BaseModel):
@@ -93,9 +96,51 @@ def fault_item(fault: Fault, prefix: str = "") -> FaultItem:
     """A fault as the service tells it."""
     place = ", ".join(part for part in (fault.table, fault.row, fault.column) if part)
     return FaultItem(
-        pointer=prefix + fault.pointer, message=f"{place}: {fault.problem}" if place else fault.problem, code=fault.code or "invalid",
-        value=fault.value or None, allowed=fault.allowed or None, suggestion=fault.suggestion or None,
+        pointer=encodable(prefix + fault.pointer), message=encodable(f"{place}: {fault.problem}" if place else fault.problem),
+        code=fault.code or "invalid", value=encodable(fault.value) or None, allowed=encodable(fault.allowed) or None,
+        suggestion=encodable(fault.suggestion) or None,
     )  # fmt: skip
+
+
+def encodable(text: str) -> str:
+    """A text as an answer can hold it: halves of surrogate pairs become question marks."""
+    return text.encode(errors="replace").decode()
+
+
+def check_time_limit(asked: float, most: float) -> None:
+    """See that the time limit of a request is not too long.
+
+    Args:
+        most: seconds allowed.
+
+    Raises:
+        ProblemError: 422, it is.
+    """
+    if asked > most:
+        said = f"time_limit may be at most {most:g} s (found {asked:g})"
+        item = FaultItem(pointer="/time_limit", message=said, code="too_long", value=f"{asked:g}", allowed=f"at most {most:g}")
+        raise ProblemError(422, "time_limit_too_long", said, [item])
+
+
+def unstorable(value: Any) -> FaultItem | None:
+    """The first character in a JSON document that can't be stored, or be encoded in an answer; None where there is none."""
+    left: list[tuple[str, Any]] = [("", value)]
+    while left:
+        pointer, one = left.pop()
+        if isinstance(one, dict):
+            left += [(f"{pointer}/{escaped(key)}", part) for key, part in reversed(one.items())]
+            left += [(encodable(f"{pointer}/{escaped(key)}"), key) for key in one if UNSTORABLE.search(key)]
+        elif isinstance(one, list):
+            left += [(f"{pointer}/{number}", part) for number, part in reversed(list(enumerate(one)))]
+        elif isinstance(one, str) and (found := UNSTORABLE.search(one)) is not None:
+            return bad_character(found[0], pointer=pointer)
+    return None
+
+
+def bad_character(character: str, *, pointer: str = "", parameter: str | None = None) -> FaultItem:
+    """A character that can't be stored."""
+    message = f"has the character U+{ord(character):04X}, which is allowed nowhere"
+    return FaultItem(pointer=pointer, parameter=parameter, message=message, code="bad_character")
 
 
 def unknown(name: str, known: Iterable[str], *, pointer: str = "", parameter: str | None = None) -> FaultItem:
@@ -112,7 +157,7 @@ def response_of(request: Request, problem: ProblemError) -> JSONResponse:
     """The problem as a response."""
     document = ProblemDocument(
         type="about:blank", title=TITLES.get(problem.status, "The request was not answered"), status=problem.status, code=problem.code,
-        detail=problem.detail, instance=request.url.path, request_id=getattr(request.state, "request_id", None), errors=list(problem.errors),
+        detail=encodable(problem.detail), instance=encodable(request.url.path), request_id=getattr(request.state, "request_id", None), errors=list(problem.errors),
     )  # fmt: skip
     return JSONResponse(document.model_dump(mode="json", exclude_none=True), problem.status, problem.headers, media_type=MEDIA_TYPE)
 
@@ -164,7 +209,7 @@ def _item(detail: Mapping[str, Any], bodies: Sequence[type[BaseModel]]) -> Fault
     if where != "body":
         name = str(path[0]) if path else str(where)
         return FaultItem(pointer="", parameter=name, message=f"{name}: {detail['msg']}", code=str(detail["type"]), value=_shown(detail))
-    pointer = "".join(f"/{_escaped(str(part))}" for part in path if not str(part).startswith(("function-", "list[", "dict[")))
+    pointer = "".join(f"/{escaped(str(part))}" for part in path if not str(part).startswith(("function-", "list[", "dict[")))
     if detail["type"] == "json_invalid":
         return FaultItem(
             pointer="", message=f"the body is no JSON: {detail.get('ctx', {}).get('error', detail['msg'])}", code="malformed_json"
@@ -184,7 +229,7 @@ def _no_kind(detail: Mapping[str, Any], path: Sequence[Any], bodies: Sequence[ty
     tags = [tag for one in bodies for tag in _tags(one, name)]
     said = f"{name}: unknown {found!r}" if found is not None else f"{name}: is missing"
     return FaultItem(
-        pointer="".join(f"/{_escaped(str(part))}" for part in [*path, name]), message=said, code=str(detail["type"]), value=found,
+        pointer="".join(f"/{escaped(str(part))}" for part in [*path, name]), message=said, code=str(detail["type"]), value=found,
         allowed=f"one of {', '.join(tags)}", suggestion=(closest(found, tags) or None) if found is not None else None,
     )  # fmt: skip
 
@@ -200,11 +245,12 @@ def _shown(detail: Mapping[str, Any]) -> str | None:
     found = detail.get("input")
     if detail["type"] == "missing" or isinstance(found, (dict, list, bytes)):
         return None
-    text = str(found)
+    text = encodable(str(found))
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _escaped(part: str) -> str:
+def escaped(part: str) -> str:
+    """A key as a part of a JSON pointer."""
     return part.replace("~", "~0").replace("/", "~1")
 
 

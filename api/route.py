@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from api.problems import FaultItem, ProblemError, unknown
+from api.problems import UNSTORABLE, FaultItem, ProblemError, bad_character, unknown, unstorable
 from api.security import BEARER, caller_of
 
 KEY = re.compile(r"[\x21-\x7e]{1,128}")
@@ -41,6 +42,7 @@ class Route(APIRoute):
             if strange:
                 items = [unknown(name, known, parameter=name) for name in strange]
                 raise ProblemError(422, "unknown_parameter", items[0].message, items)
+            await _refuse_unstorable(request, self.body_field is not None)
             key = request.headers.get("idempotency-key")
             if request.method != "POST" or key is None or not self.keeps_answers:
                 return await answer(request)
@@ -53,6 +55,27 @@ class SecretRoute(Route):
     """A route whose answers hold a secret, and are never kept."""
 
     keeps_answers = False
+
+
+async def _refuse_unstorable(request: Request, has_body: bool) -> None:
+    """See that no text of a request has a character that can neither be stored nor told.
+
+    Args:
+        has_body: whether the route takes a body.
+
+    Raises:
+        ProblemError: 422, one has.
+    """
+    item: FaultItem | None = None
+    for name, value in (*request.path_params.items(), *request.query_params.multi_items()):
+        found = UNSTORABLE.search(str(value))
+        item = item or (None if found is None else bad_character(found[0], parameter=name))
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if item is None and has_body and (kind == "application/json" or kind.endswith("+json")):
+        with suppress(ValueError, RecursionError):  # what is no JSON is told by whoever reads it
+            item = unstorable(await request.json())
+    if item is not None:
+        raise ProblemError(422, "bad_character", f"{item.parameter or item.pointer or 'the body'} {item.message}", [item])
 
 
 def _query_fields(dependant: Any) -> list[Any]:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from api import keys
 from api.asking import Asking, of_request, sha_of
+from api.contained import parted
 from api.events import Broadcast
 from api.exports import Exports
 from api.keys import NewKey, Role
 from api.metrics import STORED
-from api.problems import ProblemError, faults_problem
+from api.problems import FaultItem, ProblemError, check_time_limit, faults_problem
 from api.recent import Recent
 from api.schemas.runs import RunRequest
 from api.sessions import Sessions
 from api.settings import Settings
 from api.store import FINAL_STATES, NotFoundError, RunMode, RunState, Saved, Store, question_of
 from api.studies import Studies
-from api.supervisor import RETRY_SEED, Supervisor
+from api.supervisor import RETRY_SEED, Supervisor, is_first_plan
 from api.version import VERSION
 from batch.engine import Job
 from models.changes import Applied, Change, ChangeError, Where, apply, read_changes
 from models.dataset import Dataset
+from models.faults import closest
 from models.plan import Plan
 from models.plan_files import plan_from_bytes
 from models.targets import limits_in_words, read_most
@@ -33,6 +36,10 @@ DATASETS, PLANS = 8, 8
 """How many are kept ready in memory."""
 CHANGES_AT, SCENARIO_AT = "/changes", "/scenario"
 """JSON pointers of the changes of a request, and of the scenario that it is about."""
+LOOKED_AT = 200
+"""How many there are at most among which a close spelling is looked for."""
+ALIKE = 0.9
+"""How alike two ids must be for one to be meant by the other: they have nothing to be recognised by."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,11 @@ class Base:
     Attributes:
         dataset: hash of the dataset.
         baseline: the run whose plan is the baseline, if there is one.
-        changes: those of the scenario and its parents, as plain values, in order.
+        changes: those of the scenario and its parents, as plain values, in order, without those that the baseline contains.
         line, scenario, revision: where they come from.
+        accepted: changes of the scenario and its parents that the baseline contains since it was accepted.
+        contained: other changes that it contains.
+        told: warnings of the service itself: pointer, message, code.
     """
 
     dataset: str
@@ -52,6 +62,9 @@ class Base:
     line: str | None = None
     scenario: str | None = None
     revision: int | None = None
+    accepted: tuple[dict[str, Any], ...] = ()
+    contained: tuple[dict[str, Any], ...] = ()
+    told: tuple[dict[str, str], ...] = ()
 
 
 @dataclass
@@ -78,8 +91,11 @@ class Service:
 
     # datasets ----------------------------------------------------------------------------------
 
-    def dataset(self, sha: str) -> Dataset:
+    def dataset(self, sha: str, pointer: str = "") -> Dataset:
         """A dataset by its hash.
+
+        Args:
+            pointer: JSON pointer of what names it in the request's body, if that does.
 
         Raises:
             ProblemError: 404, there is none.
@@ -87,7 +103,8 @@ class Service:
         try:
             return self.datasets.get(sha)
         except NotFoundError:
-            raise ProblemError(404, "unknown_dataset", f"there is no dataset {sha}") from None
+            known = [row.id for row in self.store.datasets.list(limit=LOOKED_AT).items] if pointer else []
+            raise _unknown("unknown_dataset", "dataset", sha, pointer, ids=known) from None
 
     def known(self, sha: str) -> bool:
         """Whether a dataset is stored."""
@@ -104,8 +121,11 @@ class Service:
 
     # runs --------------------------------------------------------------------------------------
 
-    def run(self, id: str) -> Any:
+    def run(self, id: str, pointer: str = "") -> Any:
         """A run's row.
+
+        Args:
+            pointer: JSON pointer of what names it in the request's body, if that does.
 
         Raises:
             ProblemError: 404, there is none.
@@ -113,7 +133,19 @@ class Service:
         try:
             return self.store.runs.get(id)
         except NotFoundError:
-            raise ProblemError(404, "unknown_run", f"there is no run {id}") from None
+            known = [row.id for row in self.store.runs.list(limit=LOOKED_AT, of_studies=False).items] if pointer else []
+            raise _unknown("unknown_run", "run", id, pointer, ids=known) from None
+
+    def ended(self, run: Any) -> Any:
+        """A run whose plan stays as it is.
+
+        Raises:
+            ProblemError: 409, it goes on, and may find a better one.
+        """
+        if run.state not in FINAL_STATES:
+            detail = f"run {run.id} has not ended, so that its plan may still change; wait for its end, or stop it"
+            raise ProblemError(409, "not_ended", detail)
+        return run
 
     def plan_of(self, run: Any) -> Plan:
         """The plan of a run.
@@ -125,8 +157,11 @@ class Service:
             raise ProblemError(409, "no_plan", f"run {run.id} has no plan" + ("" if run.state in FINAL_STATES else " yet"))
         return self.plans.get(run.plan_blob)
 
-    def line(self, name: str) -> Any:
+    def line(self, name: str, pointer: str = "") -> Any:
         """A plan line by its id or name.
+
+        Args:
+            pointer: JSON pointer of what names it in the request's body, if that does.
 
         Raises:
             ProblemError: 404, there is none.
@@ -134,10 +169,15 @@ class Service:
         try:
             return self.store.lines.get(name)
         except NotFoundError:
-            raise ProblemError(404, "unknown_line", f"there is no plan line {name}") from None
+            known = self.store.lines.list(limit=LOOKED_AT).items if pointer else []
+            names = {row.name: row.name for row in known}
+            raise _unknown("unknown_line", "plan line", name, pointer, [row.id for row in known], names) from None
 
-    def scenario(self, id: str) -> Saved:
+    def scenario(self, id: str, pointer: str = "") -> Saved:
         """A scenario.
+
+        Args:
+            pointer: JSON pointer of what names it in the request's body, if that does.
 
         Raises:
             ProblemError: 404, there is none.
@@ -145,20 +185,47 @@ class Service:
         try:
             return self.store.scenarios.get(id)
         except NotFoundError:
-            raise ProblemError(404, "unknown_scenario", f"there is no scenario {id}") from None
+            known = [saved.scenario for saved in self.store.scenarios.list(limit=LOOKED_AT).items] if pointer else []
+            names = {row.name: row.id for row in known}
+            raise _unknown("unknown_scenario", "scenario", id, pointer, [row.id for row in known], names) from None
 
-    def of_line(self, name: str) -> Base:
-        """A plan line's dataset and baseline."""
-        line = self.line(name)
-        return Base(line.dataset_id, None if line.run_id is None else self.run(line.run_id), (), line.id)
+    def of_line(self, name: str, pointer: str = "") -> Base:
+        """A plan line's dataset and baseline.
 
-    def of_scenario(self, id: str) -> Base:
-        """A scenario's line, and all changes from there."""
-        self.scenario(id)
+        Args:
+            pointer: JSON pointer of what names it in the request's body, if that does.
+        """
+        line = self.line(name, pointer)
+        baseline = None if line.run_id is None else self.run(line.run_id)
+        return Base(line.dataset_id, baseline, (), line.id, contained=tuple(line.changes))
+
+    def of_scenario(self, id: str, pointer: str = "") -> Base:
+        """A scenario's line, and all changes from there; those that the line's baseline contains by now are not made again.
+
+        Args:
+            pointer: JSON pointer of what names it in the request's body, if that does.
+        """
+        self.scenario(id, pointer)
         chain = self.store.scenarios.lineage(id)
         base = self.of_line(chain[0].scenario.parent_line_id or "")
-        every = tuple(change for saved in chain for change in saved.revision.changes)
-        return Base(base.dataset, base.baseline, every, base.line, id, chain[-1].revision.revision)
+        found = parted([change for saved in chain for change in saved.revision.changes], base.contained)
+        return replace(
+            base, changes=found.left, scenario=id, revision=chain[-1].revision.revision, accepted=found.contained, contained=found.over
+        )
+
+    def warnings_of(self, base: Base, pointer: str = SCENARIO_AT) -> list[dict[str, str]]:
+        """What the service itself warns of: changes that are not made again, and what the base says besides.
+
+        Args:
+            pointer: JSON pointer of what names the scenario.
+        """
+        said = "the baseline contains this change already, so that it is not made again"
+        told = []
+        if base.accepted:
+            dataset = self.dataset(base.dataset)
+            sentences = [change.sentence(dataset) for change in self.read(replace(base, changes=base.accepted), [])]
+            told = [{"pointer": pointer, "message": f"{sentence}: {said}", "code": "accepted_already"} for sentence in sentences]
+        return [*told, *base.told]
 
     def base_of(self, asked: RunRequest) -> Base:
         """What a question is about.
@@ -167,16 +234,20 @@ class Service:
             ProblemError: there is no such thing, or it has no plan to start from.
         """
         if asked.dataset is not None:
-            self.dataset(asked.dataset)
+            self.dataset(asked.dataset, "/dataset")
             return Base(asked.dataset)
         if asked.baseline is not None:
-            run = self.run(asked.baseline)
+            run = self.run(asked.baseline, "/baseline")
             base = Base(run.dataset_id, run, (), run.line_id)
+        elif asked.line is not None:
+            base = self.of_line(asked.line, "/line")
         else:
-            base = self.of_line(asked.line) if asked.line is not None else self.of_scenario(asked.scenario or "")
+            base = self.of_scenario(asked.scenario or "", SCENARIO_AT)
         if asked.mode is not RunMode.PLAN and (base.baseline is None or base.baseline.plan_blob is None):
             what = f"run {asked.baseline}" if asked.baseline else "the plan line"
             raise ProblemError(409, "no_baseline", f"{what} has no plan to start from; plan first, with mode plan")
+        if base.baseline is not None:
+            self.ended(base.baseline)
         return base
 
     def changed(self, base: Base, asked: Sequence[dict[str, Any]], source: str = "") -> Applied:
@@ -189,6 +260,23 @@ class Service:
             ProblemError: 413, too many; 422, they have faults.
         """
         return self.applied(base, self.read(base, asked), Where(CHANGES_AT, len(base.changes), source))
+
+    def check_scenario(self, base: Base, asked: Sequence[dict[str, Any]], source: str = "") -> None:
+        """See that the changes of a scenario can be carried out, apart from those that the baseline contains.
+
+        Args:
+            base: what the scenario builds on.
+            source: JSON pointer of what names it.
+
+        Raises:
+            ProblemError: as of :meth:`changed`.
+        """
+        found = parted(asked, base.contained)
+        try:
+            self.changed(base, found.left, source)
+        except ProblemError as error:
+            items = [item.model_copy(update={"pointer": _placed(item.pointer, found.places)}) for item in error.errors]
+            raise ProblemError(error.status, error.code, error.detail, items, error.headers) from None
 
     def read(self, base: Base, asked: Sequence[dict[str, Any]]) -> list[Change]:
         """The changes of a question, not yet carried out.
@@ -285,10 +373,9 @@ class Service:
             ProblemError: the changes have faults, or too many runs wait.
         """
         s, baseline = self.settings, None if base.baseline is None else base.baseline.id
-        if options["time_limit"] > s.time_limit_most:
-            found = f"(found {options['time_limit']:g})"
-            raise ProblemError(422, "time_limit_too_long", f"time_limit may be at most {s.time_limit_most:g} s {found}")
+        check_time_limit(options["time_limit"], s.time_limit_most)
         plain = [change.model_dump(mode="json") for change in changes]
+        told = self.warnings_of(base)
         question = question_of(
             mode=mode,
             base_dataset_id=base.dataset,
@@ -298,13 +385,16 @@ class Service:
             code_version=VERSION,
             ask=ask,
             most=options.get("most"),
+            told=told,
         )
         if not fresh:
             known = self.store.runs.answered(question, options["gap"] or 0.0)
             if known is not None:
                 STORED.inc()
+                if base.line is not None and base.baseline is None and is_first_plan(known):  # no run of the line will end with it
+                    self.store.lines.begin(base.line, known.id, base.dataset)
                 return known, True
-        if self.store.runs.counts()[RunState.QUEUED] >= s.queue_most:
+        if self.store.runs.counts(of_studies=False)[RunState.QUEUED] >= s.queue_most:  # studies have a bound of their own
             raise ProblemError(429, "queue_full", f"{s.queue_most} runs wait already", headers={"Retry-After": "10"})
         applied = self._of_run(base, changes)  # not before the store was asked: it takes longest
         self.keep(applied.dataset, by.key_id, derived=True)
@@ -314,7 +404,8 @@ class Service:
             question=question, code_version=VERSION, created_by=by.key_id,
             answer={
                 "sentences": [*applied.sentences, *limits_in_words(read_most(options.get("most", {})))],
-                "warnings": [{"pointer": w.pointer, "message": w.problem, "code": w.code} for w in applied.warnings],
+                "warnings": [*told, *({"pointer": w.pointer, "message": w.problem, "code": w.code} for w in applied.warnings)],
+                **({"own_warnings": told} if told else {}),
             },
             idempotency_key=by.idempotency_key, request_sha=None if by.idempotency_key is None else by.request,
         )  # fmt: skip
@@ -340,3 +431,35 @@ class Service:
         key = keys.make()
         expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
         return key, self.store.keys.create(key.id, name, role, key.hash, expires)
+
+
+def _unknown(code: str, what: str, given: str, pointer: str, ids: Iterable[str] = (), names: dict[str, str] | None = None) -> ProblemError:
+    """What a request names and there is not.
+
+    Args:
+        code: stable name of the problem.
+        what: kind of thing.
+        given: as it was named.
+        pointer: JSON pointer of what names it in the request's body; empty if that does not.
+        ids: of things of this kind.
+        names: of such things, and how each is to be given.
+    """
+    said = f"there is no {what} {given}"
+    if not pointer:
+        return ProblemError(404, code, said)
+    alike = get_close_matches(given, ids, n=1, cutoff=ALIKE)
+    near = alike[0] if alike else (names or {}).get(closest(given, names or {}), "")
+    item = FaultItem(pointer=pointer, message=said, code="unknown_id", value=given[:80], suggestion=near or None)
+    return ProblemError(404, code, f"{said}; did you mean {near}?" if near else said, [item])
+
+
+def _placed(pointer: str, places: Sequence[int]) -> str:
+    """A pointer into some of the changes of a request as one into all of them.
+
+    Args:
+        places: of each of these, its index among all.
+    """
+    start, _, rest = pointer.removeprefix(f"{CHANGES_AT}/").partition("/")
+    if not pointer.startswith(f"{CHANGES_AT}/") or not start.isdecimal() or int(start) >= len(places):
+        return pointer
+    return "/".join(part for part in (CHANGES_AT, str(places[int(start)]), rest) if part)

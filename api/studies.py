@@ -6,6 +6,7 @@ one by one goes first. What a study keeps of a run is stored with the run's end.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from api.asking import Asking, of_request, sha_of
-from api.problems import FaultItem, ProblemError, faults_problem
+from api.metrics import STORED
+from api.problems import FaultItem, ProblemError, check_time_limit, faults_problem
 from api.recent import Recent
 from api.schemas.studies import StudyRequest
-from api.store import OPEN_STATES, NotFoundError, RunMode
+from api.store import OPEN_STATES, BlobError, ConflictError, NotFoundError, RunMode, RunState, StoreError, question_of
+from api.supervisor import is_away
 from api.version import VERSION
 from batch.study.asked import WARMING, Asked
 from batch.study.findings import Findings, findings_of
@@ -34,6 +37,8 @@ AHEAD = 1
 """Runs of a study that wait or run beyond one per worker."""
 TRIED = 10
 """Scenarios that are tried on the dataset before a study is accepted."""
+AT_ONCE = 20
+"""Most runs of a study that are made before others have their turn."""
 GROWING = 20
 """Most studies that may make runs at a time."""
 KEPT = 4
@@ -105,15 +110,15 @@ class Studies:
             ProblemError: there is no such thing, or it has no plan.
         """
         if asked.baseline is not None:
-            run = self.service.run(asked.baseline)
+            run = self.service.run(asked.baseline, "/baseline")
             dataset, line_id = run.dataset_id, run.line_id
         else:
-            base = self.service.of_line(asked.line or "")
+            base = self.service.of_line(asked.line or "", "/line")
             dataset, run, line_id = base.dataset, base.baseline, base.line
         if run is None or run.plan_blob is None or run.mode is RunMode.EXPLAIN:
             what = f"run {asked.baseline}" if asked.baseline else "the plan line"
             raise ProblemError(409, "no_baseline", f"{what} has no plan to start from; plan first, with mode plan")
-        return dataset, run, line_id
+        return dataset, self.service.ended(run), line_id
 
     def _checked(self, document: Mapping[str, Any], dataset_id: str, run: Any) -> int:
         """Runs of a study whose file has no faults, and whose first scenarios can be carried out.
@@ -122,9 +127,7 @@ class Studies:
             ProblemError: 413, too many runs; 422, faults.
         """
         s, where = self.service.settings, "study"
-        if document["time_limit"] > s.time_limit_most:
-            found = f"(found {document['time_limit']:g})"
-            raise ProblemError(422, "time_limit_too_long", f"time_limit may be at most {s.time_limit_most:g} s {found}")
+        check_time_limit(document["time_limit"], s.time_limit_most)
         if (document["scenarios"].get("uncertainty") or {}).get("file") is not None:
             message = "names a file, which the service does not read; give what it has as sources"
             item = FaultItem(pointer="/scenarios/uncertainty/file", message=message, code="not_over_http")
@@ -154,25 +157,33 @@ class Studies:
 
     # runs --------------------------------------------------------------------------------------
 
-    def feed(self, workers: int) -> None:
-        """Make the next runs of every study that has room for them.
+    def feed(self, workers: int) -> bool:
+        """Make the next runs of every study that has room for them; whether more could be made at once.
 
         Args:
             workers: that can solve at a time.
         """
-        store = self.service.store
+        store, more = self.service.store, False
         for row in store.studies.growing():
             counts = store.studies.counts(row.id)
             room = workers + AHEAD - sum(counts[state] for state in OPEN_STATES)
             try:
-                for number in range(row.made, min(row.planned, row.made + room)):
-                    self._make(row, number)
-            except (ProblemError, InputError, NotFoundError):  # what it began with can't be read any more
+                for number in range(row.made, min(row.planned, row.made + AT_ONCE)):
+                    if room <= 0 or store.studies.get(row.id).stop_asked_at is not None:
+                        break
+                    room -= int(self._make(row, number))
+                else:
+                    more = more or row.made + AT_ONCE < row.planned
+            except ConflictError:  # it was asked to stop while the run was made ready
+                continue
+            except (ProblemError, InputError, NotFoundError, BlobError) as error:  # what it began with can't be read any more
                 log.exception("a study can't go on", study_id=row.id)
-                store.studies.ask_stop(row.id)
+                if not is_away(error):
+                    store.studies.ask_stop(row.id)
+        return more
 
-    def _make(self, row: Any, number: int) -> None:
-        """Make a run of a study, once."""
+    def _make(self, row: Any, number: int) -> bool:
+        """Make a run of a study, once; whether it waits. One whose question was answered before has its answer at once."""
         service, asked = self.service, self._asked.get(row.id)
         scenario = asked.scenarios[number]
         changes = read_changes([dict(change) for change in scenario.changes])
@@ -187,13 +198,43 @@ class Studies:
             dataset_id = applied.dataset.sha256
             warnings = [{"pointer": w.pointer, "message": w.problem, "code": w.code} for w in applied.warnings]
             answer = {"sentences": [*applied.sentences, *limits_in_words(read_most(scenario.most))], "warnings": warnings}
-        service.store.runs.create(
-            mode=RunMode(asked.mode), base_dataset_id=row.base_dataset_id, dataset_id=dataset_id,
-            changes=[change.model_dump(mode="json") for change in changes], options={**row.options, "most": dict(scenario.most)},
-            baseline_run_id=row.baseline_run_id, line_id=row.line_id, question=f"{row.id}/{number}", code_version=VERSION,
-            created_by=row.created_by, answer=answer, study_id=row.id, study_number=number,
+        runs, mode, plain = service.store.runs, RunMode(asked.mode), [change.model_dump(mode="json") for change in changes]
+        question = question_of(
+            mode=mode, base_dataset_id=row.base_dataset_id, changes=plain, baseline_run_id=row.baseline_run_id, seed=row.options["seed"],
+            code_version=VERSION, most=scenario.most,
         )  # fmt: skip
+        known = runs.answered(question, row.options["gap"] or 0.0)
+        run = runs.create(
+            mode=mode, base_dataset_id=row.base_dataset_id, dataset_id=dataset_id, changes=plain,
+            options={**row.options, "most": dict(scenario.most)}, baseline_run_id=row.baseline_run_id, line_id=row.line_id,
+            question=question, code_version=VERSION, created_by=row.created_by, answer=answer, study_id=row.id, study_number=number,
+        )  # fmt: skip
+        answered = known is not None and self._answered(run, known)
         service.store.studies.made(row.id, number)
+        return not answered
+
+    def _answered(self, run: Any, known: Any) -> bool:
+        """End a run of a study with a copy of the answer that another run has to the same question; whether that could be done."""
+        store, found = self.service.store, dict(known.answer or {})
+        if run.state is not RunState.QUEUED:  # it was there already
+            return False
+        if known.plan_blob is None and known.solution_status is not None:
+            found["failure"] = {"kind": "infeasible", "detail": "no plan holds all directives, hard duties and limits"}
+        try:
+            plan = None if known.plan_blob is None else store.blobs.get(known.plan_blob)
+            entry = store.blobs.put(self.entry(run, found, plan, None))
+            sha = None if plan is None else store.blobs.put(plan)  # fresh again, so that it stays though the other run goes
+        except (StoreError, InputError):
+            log.exception("a stored answer can't be read", run_id=known.id)
+            return False
+        figures = {name: getattr(known, name) for name in ("solution_status", "stop_reason", "npv_usd", "bound_usd", "gap")}
+        event = {"status": figures["solution_status"], **{name: figures[name] for name in ("stop_reason", "npv_usd", "bound_usd", "gap")}}
+        answer = {name: value for name, value in found.items() if name != "failure"}
+        ended = store.runs.finish(
+            run.id, run.attempt, RunState.SUCCEEDED, **figures, answer=answer, plan_blob=sha, answer_blob=entry, event=event
+        )  # fmt: skip
+        STORED.inc(int(ended is not None))
+        return ended is not None
 
     def entry(self, run: Any, outcome: Mapping[str, Any], plan: bytes | None, problem: Mapping[str, Any] | None) -> bytes:
         """What a study keeps of a run that has ended.
@@ -211,14 +252,14 @@ class Studies:
         if plan is not None:
             failure = None
         asked = self._asked.get(run.study_id)
-        found, _ = entry_of(asked, run.study_number, {**outcome, "plan": plan, "failure": failure}, run.attempt)
+        found, _ = entry_of(asked, run.study_number, {**outcome, "plan": plan, "failure": failure}, max(1, run.attempt))
         return json.dumps(found, allow_nan=False, separators=(",", ":")).encode()
 
     async def stop(self, id: str) -> None:
         """Make no more runs of a study, and end those under way with the best plans that they have."""
         store, supervisor = self.service.store, self.service.supervisor
-        store.studies.ask_stop(id)
-        for run in store.studies.open_runs(id):
+        await asyncio.to_thread(store.studies.ask_stop, id)
+        for run in await asyncio.to_thread(store.studies.open_runs, id):  # from here on no more are made
             await supervisor.stop(run)
 
     # what they say -----------------------------------------------------------------------------

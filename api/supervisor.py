@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,11 +22,12 @@ from sqlalchemy import exc
 from api.events import FINAL, Broadcast, Event
 from api.metrics import CRASHES, RUN_SECONDS, RUNS, SOLVING, WAITING
 from api.settings import Settings
-from api.store import FINAL_STATES, NO_SOLUTION, BlobError, RunMode, RunState, StaleError, Store, StoreError
+from api.store import FINAL_STATES, NO_SOLUTION, BlobError, RunMode, RunState, Store, StoreError
+from api.store.runs import margin
 from batch.engine import Ended, Engine, Fate, Job
 from batch.engine.job import Failure
 from models.faults import InputError
-from models.plan import SolutionStatus, StopReason
+from models.plan import SolutionStatus, StopReason, relative_gap, status_of
 from models.plan_files import plan_from_bytes
 
 RETRIES = 1
@@ -40,18 +42,27 @@ IDLE = 2.0
 """Seconds after which the queue is looked at even if nothing rang."""
 AGAIN = 1.0
 """Seconds after which a store that could not be used is tried again."""
-AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, BlobError)
-"""What says that the store can't be used now: a database that does not answer, a full disk."""
+READ_AGAIN = 5.0
+"""Seconds after which a run whose data could not be read is tried again; others go first meanwhile."""
+AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
+"""What says that the database can't be used now."""
+TELL = "tell"
+"""Kind of what the supervisor tells itself: an end that is written, or may be, and of which nobody has heard yet."""
 WORKERS = ("api.worker_logs",)
 """What the service's own workers load."""
 log = structlog.get_logger("runs")
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the store can't be used now: a database that does not answer, a full disk, no more open files."""
+    return error.away if isinstance(error, BlobError) else isinstance(error, AWAY)
+
+
 class StudyRuns(Protocol):
     """What a supervisor needs of studies."""
 
-    def feed(self, workers: int) -> None:
-        """Make the next runs of every study that has room for them."""
+    def feed(self, workers: int) -> bool:
+        """Make the next runs of every study that has room for them; whether more could be made at once."""
 
     def entry(self, run: Any, outcome: Mapping[str, Any], plan: bytes | None, problem: Mapping[str, Any] | None) -> bytes:
         """What a study keeps of a run that has ended."""
@@ -87,6 +98,8 @@ class Supervisor:
         self._progress: dict[str, float] = {}
         self._lost: dict[str, int] = {}
         self._kills: set[str] = set()
+        self._untold: set[str] = set()
+        self._not_before: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 
@@ -147,7 +160,10 @@ class Supervisor:
     async def _recover(self, run: Any) -> None:
         """Take up a run that had not ended when the service did."""
         if run.state == RunState.STOPPING:
-            await self._finish_with_best(run.id, run.attempt, "user_stop")
+            try:
+                await self._finish_with_best(run.id, run.attempt, "user_stop")
+            except BlobError:  # whoever takes it up sees that it was to stop
+                await asyncio.to_thread(self.store.runs.requeue, run.id)
         elif run.state == RunState.RUNNING:
             await asyncio.to_thread(self.store.runs.requeue, run.id)
             log.info("run taken up again", run_id=run.id, attempt=run.attempt)
@@ -182,7 +198,8 @@ class Supervisor:
         """Give runs to the engine until it has no more room, or none waits."""
         if self.engine is not None:
             try:
-                await asyncio.to_thread(self.studies.feed, self.engine.workers)
+                if await asyncio.to_thread(self.studies.feed, self.engine.workers):
+                    self.ring()
             except Exception:  # what is asked one by one does not wait for it
                 log.exception("no run of a study could be made")
         while self.engine is not None and (self.engine.free > 0 or self.engine.desk_free):
@@ -195,8 +212,12 @@ class Supervisor:
 
     def _take_next(self, slot: bool, desk: bool) -> Any:
         """Take up the run that waits longest, of those that a slot or the desk can take; None when none waits."""
+        now = time.monotonic()
+        self._not_before = {id: then for id, then in self._not_before.items() if then > now}
         for run in self.store.runs.unfinished():
-            if run.state is RunState.QUEUED and (slot or (desk and run.mode is RunMode.EVALUATE)):
+            if run.state is not RunState.QUEUED or run.id in self._not_before:
+                continue
+            if slot or (desk and run.mode is RunMode.EVALUATE):
                 taken = self.store.runs.take(run.id)
                 if taken is not None:
                     return taken
@@ -209,6 +230,10 @@ class Supervisor:
                 return
         except StoreError as error:
             log.exception("a run's data can't be read", run_id=run.id)
+            if is_away(error):
+                self._not_before[run.id] = time.monotonic() + READ_AGAIN
+                self._on_end(run.id, run.attempt, Ended(Fate.LOST, detail=str(error)))
+                return
             failure = {"kind": Failure.INTERNAL_ERROR.value, "detail": str(error)}
             self._on_end(run.id, run.attempt, Ended(Fate.DONE, {"plan": None, "failure": failure}))
             return
@@ -228,8 +253,9 @@ class Supervisor:
             await self._finish_with_best(run.id, run.attempt, "user_stop")
             return False
         self.active[run.id] = run.attempt
+        job = await asyncio.to_thread(self.job_of, run)
         await self._event(run.id, run.attempt, "state", {"state": RunState.RUNNING.value, "attempt": run.attempt})
-        await self.engine.submit(await asyncio.to_thread(self.job_of, run))
+        await self.engine.submit(job)
         log.info("run started", run_id=run.id, attempt=run.attempt, mode=run.mode)
         return True
 
@@ -257,15 +283,18 @@ class Supervisor:
         try:
             if told.kind == FINAL:
                 await self._end(told.run_id, told.attempt, told.payload["ended"])
+            elif told.kind == TELL:
+                await self._tell_end(told.run_id)
             elif told.kind == "incumbent":
                 await self._incumbent(told)
             else:
                 await self._event(told.run_id, told.attempt, told.kind, told.payload)
-        except AWAY:
+        except Exception as error:
+            if not is_away(error):
+                log.exception("an event could not be written", run_id=told.run_id, kind=told.kind)
+                return True
             log.exception("the store can't be written", run_id=told.run_id, kind=told.kind)
-            return told.kind != FINAL or self._closing  # the next start takes it up
-        except Exception:
-            log.exception("an event could not be written", run_id=told.run_id, kind=told.kind)
+            return told.kind not in (FINAL, TELL) or self._closing  # the next start takes it up
         return True
 
     async def _event(self, run_id: str, attempt: int, kind: str, payload: dict[str, Any]) -> None:
@@ -292,9 +321,9 @@ class Supervisor:
         run = await asyncio.to_thread(self.store.runs.get, run_id)
         try:
             await self._ended(run, attempt, ended)
-        except AWAY:
-            raise
         except Exception as error:
+            if is_away(error):
+                raise
             log.exception("a run's end can't be stored as it is", run_id=run_id)
             problem = {"code": Failure.INTERNAL_ERROR.value, "detail": f"its end can't be stored: {type(error).__name__}: {error}"}
             await self._finish(run, attempt, RunState.FAILED, {}, None, problem)
@@ -314,8 +343,8 @@ class Supervisor:
             return  # the next start takes it up
         elif run.state is RunState.STOPPING:
             await self._finish_with_best(run.id, attempt, "user_stop")
-        elif ended.fate is Fate.LOST and self._lost.get(run.id, 0) < LOST_MOST:
-            self._lost[run.id] = self._lost.get(run.id, 0) + 1
+        elif ended.fate is Fate.LOST and (run.id in self._not_before or self._lost.get(run.id, 0) < LOST_MOST):
+            self._lost[run.id] = self._lost.get(run.id, 0) + int(run.id not in self._not_before)
             await asyncio.to_thread(self.store.runs.requeue, run.id, attempt)
         elif ended.fate is Fate.CRASHED and run.crashes < RETRIES:
             await asyncio.to_thread(self.store.runs.requeue, run.id, attempt, crashed=True)
@@ -338,8 +367,55 @@ class Supervisor:
         if explains:
             await self._explained(run, attempt, outcome)
             return
+        if run.mode is RunMode.EVALUATE and failure is not None and failure["kind"] == Failure.NO_PLAN:
+            await self._not_scored(run, attempt, str(outcome.get("stop_reason")))
+            return
+        kept = await asyncio.to_thread(self._better_kept, run, plan, outcome)
+        if kept is not None:
+            await self._finish(run, attempt, RunState.SUCCEEDED, kept, run.plan_blob, None)
+            return
         sha = await asyncio.to_thread(self.store.blobs.put, plan) if plan is not None else None
         await self._finish(run, attempt, RunState.SUCCEEDED, outcome, sha, None)
+
+    async def _not_scored(self, run: Any, attempt: int, reason: str) -> None:
+        """Write the end of an evaluation that has none: cancelled, if it was stopped; it has no plan to end with."""
+        if reason == StopReason.USER_STOP:
+            await self._finish(run, attempt, RunState.CANCELLED, {}, None, None)
+            return
+        problem = {"code": StopReason.TIME_LIMIT.value, "detail": "the plan was not scored in the time given"}
+        await self._finish(run, attempt, RunState.FAILED, {}, None, problem)
+
+    def _better_kept(self, run: Any, plan: bytes | None, outcome: dict[str, Any]) -> dict[str, Any] | None:
+        """The outcome with the plan that is stored, where that of an earlier attempt is better than what this one has found.
+
+        Args:
+            plan: that it has found; None without one.
+            outcome: of the engine, without the plan.
+        """
+        failure, summary = outcome.get("failure"), outcome.get("summary") or {}
+        npv = summary.get("npv_usd") if plan is not None else None
+        worse = npv is None and failure is not None and failure["kind"] == Failure.NO_PLAN
+        if run.plan_blob is None or run.npv_usd is None or not (worse or (npv is not None and run.npv_usd > npv + margin(npv))):
+            return None
+        try:
+            found = plan_from_bytes(self.store.blobs.get(run.plan_blob)).summary
+        except (StoreError, InputError) as error:
+            if is_away(error):
+                raise
+            log.exception("a stored plan can't be read", run_id=run.id)
+            return None
+        # The attempts have asked the same, so that a bound of either holds for both.
+        bounds = [bound for bound in (run.bound_usd, found.bound_usd, summary.get("bound_usd")) if bound is not None]
+        bound = max(min(bounds), run.npv_usd) if bounds else None
+        gap = None if bound is None else relative_gap(bound, run.npv_usd)
+        status = SolutionStatus.FEASIBLE if gap is None else status_of(gap, run.options["gap"] or 0.0)
+        told = {
+            **found.model_dump(mode="json"), "npv_usd": run.npv_usd, "bound_usd": bound, "gap": gap, "status": status.value,
+            "stop_reason": summary.get("stop_reason") or outcome.get("stop_reason"),
+        }  # fmt: skip
+        base = outcome.get("baseline_npv_usd")
+        rest = {name: value for name, value in outcome.items() if name != "failure"}
+        return {**rest, "summary": told, **({} if base is None else {"difference_usd": run.npv_usd - base}), "from_checkpoint": True}
 
     async def _explained(self, run: Any, attempt: int, outcome: dict[str, Any]) -> None:
         """Write the end of an explanation; one that was stopped without an answer is cancelled."""
@@ -355,6 +431,9 @@ class Supervisor:
         """End a run with the best plan that it had told, or cancelled or without a solution if it has none."""
         run = await asyncio.to_thread(self.store.runs.get, run_id)
         outcome: dict[str, Any] = {"stop_reason": reason, "from_checkpoint": True}
+        if run.mode is RunMode.EVALUATE:
+            await self._not_scored(run, attempt, reason)
+            return
         if run.plan_blob is None and reason == "user_stop":
             await self._finish(run, attempt, RunState.CANCELLED, {}, None, None)
             return
@@ -362,6 +441,8 @@ class Supervisor:
             try:
                 outcome["summary"] = await asyncio.to_thread(self._summary, run.plan_blob, reason)
             except (StoreError, InputError) as error:
+                if is_away(error):
+                    raise
                 log.exception("a stored plan can't be read", run_id=run_id)
                 problem = {"code": Failure.INTERNAL_ERROR.value, "detail": str(error)}
                 await self._finish(run, attempt, RunState.FAILED, {}, None, problem)
@@ -381,51 +462,94 @@ class Supervisor:
         if run.study_id is not None and state is not RunState.CANCELLED:
             explanation = await asyncio.to_thread(self._entry, run, outcome, plan, problem)
         found = _found(state, outcome)
-        answer = {**(run.answer or {}), **{name: value for name, value in outcome.items() if name not in ("failure", "dataset")}}
         event = {"status": found["solution_status"], **{name: found[name] for name in ("stop_reason", "npv_usd", "bound_usd", "gap")}}
-        number = await asyncio.to_thread(
-            self.store.runs.finish, run_id, attempt, state, **found, answer=answer, problem=problem, plan_blob=plan,
-            answer_blob=explanation, event=event,
-        )  # fmt: skip
-        if number is None:
+        try:
+            number = await asyncio.to_thread(
+                self.store.runs.finish, run_id, attempt, state, **found, answer=_answer(run, outcome), problem=problem, plan_blob=plan,
+                answer_blob=explanation, event=event,
+            )  # fmt: skip
+        except AWAY:  # it may be written all the same, where only the database's answer was lost
+            self._tell_later(run_id, attempt)
+            raise
+        if number is None and run_id not in self._untold:
             return
         self._kills.discard(run_id)
         self._lost.pop(run_id, None)
+        self._untold.add(run_id)
+        try:
+            await self._tell_end(run_id)
+        except AWAY:
+            log.exception("the store can't be read", run_id=run_id)
+            self._tell_later(run_id, attempt)
+
+    def _tell_later(self, run_id: str, attempt: int) -> None:
+        """Have an end that is written, or may be, told once the store is back."""
+        self._untold.add(run_id)
+        self._told.put_nowait(_Told(run_id, attempt, TELL, {}))
+
+    async def _tell_end(self, run_id: str) -> None:
+        """Tell a run's end that is written, with all that follows from it, unless somebody has."""
+        if run_id not in self._untold:
+            return
         run = await asyncio.to_thread(self.store.runs.get, run_id)
-        await asyncio.to_thread(self._first_plan, run)
-        await self._ended_elsewhere(run)
-        RUNS.labels(run.mode, state.value, run.stop_reason or "").inc()
+        if run.state not in FINAL_STATES:
+            self._untold.discard(run_id)
+            return
+        try:
+            await asyncio.to_thread(self._first_plan, run)
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("a first plan can't become a baseline", run_id=run_id, line_id=run.line_id)
+        events = await asyncio.to_thread(self.store.runs.events, run_id, run.last_event - 1)
+        if run_id not in self._untold:
+            return
+        self._untold.discard(run_id)  # nothing else has its turn from here on, so that it is told once
+        self._publish_end(run_id, events)
+        RUNS.labels(run.mode, run.state.value, run.stop_reason or "").inc()
         if run.started_at is not None and run.finished_at is not None:
             RUN_SECONDS.labels(run.mode).observe((run.finished_at - run.started_at).total_seconds())
-        log.info("run ended", run_id=run_id, attempt=attempt, state=state.value, status=run.solution_status, gap=run.gap)
+        log.info("run ended", run_id=run_id, attempt=run.attempt, state=run.state.value, status=run.solution_status, gap=run.gap)
 
     def _entry(self, run: Any, outcome: dict[str, Any], plan: str | None, problem: dict[str, Any] | None) -> str | None:
         """The blob of what a study keeps of a run; None where nothing can be made of it."""
         try:
             made = self.studies.entry(run, outcome, None if plan is None else self.store.blobs.get(plan), problem)
             return self.store.blobs.put(made)
-        except AWAY:
-            raise
-        except Exception:
+        except Exception as error:
+            if is_away(error):
+                raise
             log.exception("a study can't keep a run", run_id=run.id, study_id=run.study_id)
             return None
 
     def _first_plan(self, run: Any) -> None:
         """A plan line's first plan becomes its baseline; not one that is held to something that its dataset does not ask."""
-        if run.mode is not RunMode.PLAN or run.plan_blob is None or run.line_id is None or run.changes or run.options.get("most"):
-            return
-        line = self.store.lines.get(run.line_id)
-        if line.run_id is None and line.dataset_id == run.dataset_id:
-            try:
-                self.store.lines.update(line.id, line.version, run_id=run.id)
-            except StaleError:
-                log.info("the plan line got another baseline meanwhile", line_id=line.id, run_id=run.id)
+        if run.line_id is not None and is_first_plan(run):
+            self.store.lines.begin(run.line_id, run.id, run.dataset_id)
 
     async def _ended_elsewhere(self, run: Any) -> None:
         """Tell the end of a run that the store has written."""
-        for row in await asyncio.to_thread(self.store.runs.events, run.id, run.last_event - 1):
+        self._publish_end(run.id, await asyncio.to_thread(self.store.runs.events, run.id, run.last_event - 1))
+
+    def _publish_end(self, run_id: str, events: Iterable[Any]) -> None:
+        for row in events:
             if row.kind == FINAL:
-                self.broadcast.publish(run.id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
+                self.broadcast.publish(run_id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
+
+
+def is_first_plan(run: Any) -> bool:
+    """Whether the plan of a run can be the first baseline of a plan line: of the dataset as it is, and held to nothing else."""
+    asked = run.mode is RunMode.PLAN and not run.changes and not run.options.get("most")
+    return asked and run.state is RunState.SUCCEEDED and run.plan_blob is not None
+
+
+def _answer(run: Any, outcome: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of an answer: what was known when it was asked, and what was found; warnings of the service's own stay."""
+    known = run.answer or {}
+    found = {name: value for name, value in outcome.items() if name not in ("failure", "dataset")}
+    if "warnings" in found:
+        found["warnings"] = [*known.get("own_warnings", []), *found["warnings"]]
+    return {**known, **found}
 
 
 def _found(state: RunState, outcome: dict[str, Any]) -> dict[str, Any]:

@@ -96,10 +96,10 @@ class Dataset:
         return self._frames[name].copy()
 
     def to_plain(self) -> dict[str, Any]:
-        """The dataset as plain JSON values: settings under ``dataset``, then every table that has rows."""
+        """The dataset as plain JSON values: settings under ``dataset``, then every table that has rows or may not be missing."""
         plain: dict[str, Any] = {"dataset": {k: _plain(v) for k, v in self.settings.model_dump().items()}}
         for name, rows in self._tables.items():
-            if rows:
+            if rows or not ROW_TYPES[name].optional_table:  # without it the document would not read back
                 cols = COLUMNS[name]
                 plain[name] = [{c.name: _plain(getattr(row, c.field)) for c in cols} for row in rows]
         return plain

@@ -61,7 +61,7 @@ def write_plan(plan: Plan, path: str | os.PathLike[str], *, format: str | None =
         StorageError: disk full, no permission; what was there before is untouched.
     """
     target = Path(path)
-    format = _format_of(target, format)
+    format = format_of(target, format)
     columns = _columns(plan)
     if format == "xlsx":
         if target.is_dir():
@@ -74,6 +74,7 @@ def write_plan(plan: Plan, path: str | os.PathLike[str], *, format: str | None =
             write_bytes(staged / filename, data)
         for name in kept:
             copy = shutil.copytree if (target / name).is_dir() else shutil.copy2
+            (staged / name).parent.mkdir(exist_ok=True)
             copy(target / name, staged / name)
 
 
@@ -116,7 +117,12 @@ def _files(summary: Summary, columns: Mapping[str, Mapping[str, list[Any]]], for
     return files
 
 
-def _format_of(target: Path, format: str | None) -> str:
+def format_of(target: Path, format: str | None) -> str:
+    """The format asked for, else the one that the ending of ``target`` says; a name without a known ending is a folder.
+
+    Raises:
+        InputError: there is no such format.
+    """
     ending = target.suffix.lower()
     if format is None:
         if ending in _NOT_FOLDERS:
@@ -161,7 +167,7 @@ def _kept(folder: Path, summary: Summary) -> list[str]:
     if not folder.is_dir():
         raise InputError([_fault(str(folder), "is a file", "not_a_folder", "a folder for the plan")])
     with storage(folder, "read"):
-        others = _others(folder)
+        others = other_names(folder)
         names = sorted(os.listdir(folder))
     if others:
         problem = "holds other things than a plan: " + ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
@@ -171,18 +177,21 @@ def _kept(folder: Path, summary: Summary) -> list[str]:
     if old is not None and old.dataset.sha256 == summary.dataset.sha256:
         kept += [name for name in (DATASET_FILE, BASELINE_FOLDER) if name in names]
         kept += [REPORT_FILE] if old == summary and REPORT_FILE in names else []
+    if BASELINE_FOLDER in names and BASELINE_FOLDER not in kept:
+        with storage(folder, "read"):
+            kept += [f"{BASELINE_FOLDER}/{name}" for name in sorted(os.listdir(folder / BASELINE_FOLDER)) if ignored(name)]
     return kept
 
 
-def _others(folder: Path) -> list[str]:
-    """Names in a folder that are no part of a plan folder."""
+def other_names(folder: Path) -> list[str]:
+    """Names in a folder that are no part of a plan folder, its baseline/ included; notes and hidden files may be there and stay."""
     entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     is_plan = any(entry.name == SUMMARY_FILE for entry in entries)
     files = {SUMMARY_FILE, DATASET_FILE, REPORT_FILE, *_TABLE_FILES} if is_plan else set()
     others = []
     for entry in entries:
         if is_plan and entry.name == BASELINE_FOLDER and entry.is_dir():
-            others += [f"{BASELINE_FOLDER}/{name}" for name in _others(Path(entry.path))]
+            others += [f"{BASELINE_FOLDER}/{name}" for name in other_names(Path(entry.path))]
         elif not entry.is_file() or not (entry.name in files or ignored(entry.name)):
             others.append(entry.name)
     return others
@@ -376,4 +385,4 @@ def _summary_fault(label: str, found: Mapping[str, Any]) -> Fault:
     return _fault(label, "is not what must stand here", code, allowed, column=column, value=value)
 
 
-__all__ = ["FORMATS", "plan_from_bytes", "plan_to_bytes", "read_plan", "write_plan"]
+__all__ = ["FORMATS", "format_of", "other_names", "plan_from_bytes", "plan_to_bytes", "read_plan", "write_plan"]

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from api.page import words
 from api.security import Caller
 from api.version import VERSION
+from batch.export.cells import text
 
 FOLDER = Path(__file__).resolve().parent
 HEADERS = {
@@ -82,23 +83,24 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
     caller: Caller | None = getattr(request.state, "caller", None)
     settings = request.app.state.service.settings
     given = {"shown": None, **context}
-    text = TEMPLATES.get_template(template).render(path=request.url.path, caller=caller, signs_in=settings.keys, **given)
-    return HTMLResponse(text, status, {**HEADERS, "Cache-Control": "no-store"})
+    page = TEMPLATES.get_template(template).render(path=request.url.path, caller=caller, signs_in=settings.keys, **given)
+    return HTMLResponse(page, status, {**HEADERS, "Cache-Control": "no-store"})
 
 
 def csv(frame: pd.DataFrame, name: str) -> Response:
-    """A table as a CSV file to keep.
+    """A table as a CSV file to keep; what a spreadsheet program could take for a formula has an apostrophe before it.
 
     Args:
         name: of the file, without its ending.
     """
     headers = {**HEADERS, "Cache-Control": "no-store", "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.csv"}
-    return Response(frame.to_csv(index=False).encode(), media_type="text/csv", headers=headers)
+    harmless = frame.map(lambda cell: text(cell) if isinstance(cell, str) else cell).rename(columns=text)
+    return Response(harmless.to_csv(index=False).encode(), media_type="text/csv", headers=headers)
 
 
-def svg(text: str) -> Response:
+def svg(picture: str) -> Response:
     """A picture."""
-    return Response(text.encode(), media_type="image/svg+xml", headers={**HEADERS, "Cache-Control": "no-store"})
+    return Response(picture.encode(), media_type="image/svg+xml", headers={**HEADERS, "Cache-Control": "no-store"})
 
 
 def wants_page(request: Request, under: str) -> bool:

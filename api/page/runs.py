@@ -75,7 +75,7 @@ def _listed(service: Service, shown: Shown, cursor: str | None, state: RunState 
     line_id = None if every or shown.line is None else shown.line.id
     modes = tuple(mode for mode in RunMode if mode is not RunMode.EXPLAIN)
     states = () if state is None else (state,)
-    return page_of(service.store.runs.list, limit=limit, cursor=cursor, states=states, modes=modes, line_id=line_id)
+    return page_of(service.store.runs.list, limit=limit, cursor=cursor, states=states, modes=modes, line_id=line_id, of_studies=False)
 
 
 @router.get("/runs.csv")

@@ -30,13 +30,14 @@ def list_types(
 def preview(caller: Viewer, service: TheService, asked: PreviewRequest) -> PreviewView:
     """What changes would do to the dataset: sentences, warnings and rows; nothing is saved or solved."""
     if asked.dataset is not None:
-        service.dataset(asked.dataset)
+        service.dataset(asked.dataset, "/dataset")
         base = Base(asked.dataset)
     else:
-        base = service.of_line(asked.line) if asked.line is not None else service.of_scenario(asked.parent or "")
+        base = service.of_line(asked.line, "/line") if asked.line is not None else service.of_scenario(asked.parent or "", "/parent")
+    told = [FaultView.model_validate(warning) for warning in service.warnings_of(base, "/parent")]
     applied = service.changed(base, asked.changes, "/parent")
     return PreviewView(
         base_dataset=base.dataset, dataset=applied.dataset.sha256, sentences=list(applied.sentences),
-        warnings=[FaultView(pointer=w.pointer, message=w.problem, code=w.code) for w in applied.warnings],
+        warnings=[*told, *(FaultView(pointer=w.pointer, message=w.problem, code=w.code) for w in applied.warnings)],
         rows=row_changes(touched(service.dataset(base.dataset), applied.dataset)),
     )  # fmt: skip

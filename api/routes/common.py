@@ -62,8 +62,8 @@ def etag(version: int | str) -> str:
     return f'"{version}"'
 
 
-def version_of(if_match: str | None) -> int:
-    """The version that a change is made to.
+def version_of(if_match: str | None) -> int | None:
+    """The version that a change is made to; None for whichever there is.
 
     Raises:
         ProblemError: 428 without If-Match, 412 where it is no version.
@@ -71,6 +71,8 @@ def version_of(if_match: str | None) -> int:
     if if_match is None:
         item = FaultItem(pointer="", parameter="If-Match", message="send the ETag of what is to be changed", code="precondition_required")
         raise ProblemError(428, "precondition_required", "send If-Match with the ETag of what is to be changed", [item])
+    if if_match.strip() == "*":
+        return None
     text = if_match.strip().removeprefix("W/").strip('"')
     if not text.isdecimal() or len(text) > 12:
         raise ProblemError(412, "stale", f"If-Match {if_match} is no version of it")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
 from api import uploads
-from api.problems import ProblemError, faults_problem
+from api.problems import UNSTORABLE, FaultItem, ProblemError, bad_character, faults_problem, unstorable
 from api.route import Route
 from api.routes.common import Cursor, IdempotencyKey, IfNoneMatch, Limit, TheService, etag, page, problems
 from api.routes.rows import plain, row_changes
 from api.schemas.base import FaultView, Page
 from api.schemas.datasets import DatasetDiff, DatasetView, TableView
 from api.security import Planner, Viewer
+from api.store.datasets import contents_of
 from models.changes import touched
 from models.dataset import COLUMNS, Dataset
 from models.faults import DatasetError
@@ -23,6 +27,8 @@ from models.files.json_file import json_bytes
 from models.files.workbook import workbook_bytes
 
 router = APIRouter(prefix="/datasets", route_class=Route, tags=["datasets"], responses=problems())
+SUSPECT = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+"""How JSON may write what can't be stored."""
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -50,7 +56,7 @@ async def create(
         raise ProblemError(415, "unknown_content", f"a dataset comes as {', '.join(uploads.ENDINGS)} (found {content_type})")
     data = await request.body()
     try:
-        dataset = await asyncio.to_thread(uploads.read, content_type, data)
+        dataset = await asyncio.to_thread(_readable, content_type, data)
     except DatasetError as error:
         many = len(error.faults)
         said = f"{many} faults; the first" if many > 1 else "a fault"
@@ -63,20 +69,48 @@ async def create(
     return view_of(row, dataset)
 
 
-def view_of(row: Any, dataset: Dataset) -> DatasetView:
-    """A dataset as it is told."""
+def _readable(content_type: str, data: bytes) -> Dataset:
+    """The dataset of a request's body, if all of its text can be stored.
+
+    Raises:
+        DatasetError: it has faults.
+        ProblemError: 422, it has a character that can't be stored.
+    """
+    item: FaultItem | None = None
+    if uploads.media_type(content_type) == uploads.JSON and SUSPECT.search(data) is not None:
+        with suppress(ValueError, RecursionError):  # what is no JSON is told by whoever reads it
+            item = unstorable(json.loads(data))
+    dataset = None if item is not None else uploads.read(content_type, data)
+    if dataset is not None and (found := UNSTORABLE.search(dataset.name)) is not None:
+        item = bad_character(found[0], pointer="/dataset/name")
+    if item is not None or dataset is None:
+        raise ProblemError(422, "bad_character", "the dataset has a character that is allowed nowhere", [] if item is None else [item])
+    return dataset
+
+
+def view_of(row: Any, dataset: Dataset | None = None) -> DatasetView:
+    """A dataset as it is told.
+
+    Args:
+        dataset: its content; what the store knows of it, if not given.
+    """
+    if dataset is not None:
+        told = contents_of(dataset)
+    elif row.tables is not None:
+        told = {"tables": row.tables, "warnings": row.warnings or []}
+    else:
+        told = {"tables": {}, "warnings": [{"pointer": "", "message": "its content can't be read", "code": "unreadable"}]}
     return DatasetView(
         id=row.id, name=row.name, created_at=row.created_at, periods=row.periods, sites=row.sites, size_bytes=row.size_bytes,
-        tables={name: len(dataset.table_rows(name)) for name in COLUMNS if dataset.table_rows(name)},
-        warnings=[FaultView(pointer=w.pointer, message=str(w), code=w.code or "warning") for w in dataset.warnings],
+        tables=told["tables"], warnings=[FaultView.model_validate(warning) for warning in told["warnings"]],
     )  # fmt: skip
 
 
 @router.get("", responses=problems(422))
 def list_datasets(caller: Viewer, service: TheService, limit: Limit = 50, cursor: Cursor = None) -> Page[DatasetView]:
-    """Datasets, newest first."""
+    """Datasets, newest first; their content is not read for it."""
     found = page(service.store.datasets.list, limit=limit, cursor=cursor)
-    return Page(items=[view_of(row, service.dataset(row.id)) for row in found.items], next_cursor=found.next_cursor)
+    return Page(items=[view_of(row) for row in found.items], next_cursor=found.next_cursor)
 
 
 FORMATS = {

@@ -10,6 +10,7 @@ from api.route import Route
 from api.routes.common import TheService, problems
 from api.schemas.base import Told
 from api.security import Viewer
+from api.store import RunMode
 from models.changes import CHANGES, ChangeError, apply, read_changes
 
 router = APIRouter(route_class=Route, tags=["demo"], responses=problems())
@@ -31,12 +32,13 @@ def demo_data(caller: Viewer, service: TheService) -> list[Demo]:
     if not lines:
         return []
     dataset, found = service.dataset(lines[0].dataset_id), []
+    mode = RunMode.PLAN if lines[0].run_id is None else RunMode.REPAIR  # without a baseline there is nothing to repair
     for name, kind in CHANGES.items():
         try:
             changes = read_changes([kind.example])
             applied = apply(dataset, changes)
         except ChangeError:
             continue  # the example speaks of another dataset, or needs a plan
-        body = {"line": lines[0].name, "mode": "repair", "changes": [kind.example], "gap": 0.01, "time_limit": 60}
+        body = {"line": lines[0].name, "mode": mode.value, "changes": [kind.example], "gap": 0.01, "time_limit": 60}
         found.append(Demo(title=applied.sentences[0] or name, method="POST", path="/api/v1/runs", body=body))
     return found

@@ -21,6 +21,7 @@ from api.security import Viewer
 from api.service import Service
 from api.version import VERSION
 from batch.exporting import ExportError, ExportFormat, exported
+from models.faults import StorageError
 
 router = APIRouter(prefix="/runs", route_class=Route, tags=["exports"], responses=problems())
 HTML = "text/html"
@@ -112,4 +113,13 @@ async def _made(service: Service, format: ExportFormat, run: Any, other: Any | N
     except ExportError as error:
         if error.fault:
             raise ProblemError(409, "not_exportable", f"the plan can't be written as {format}: {error}") from None
-        raise ProblemError(503, "export_failed", f"the export was not made: {error}", headers={"Retry-After": "10"}) from None
+        raise _failed(str(error)) from None
+    except StorageError as error:  # a full disk
+        raise _failed(str(error)) from None
+    except OSError as error:  # not even room for a folder to make it in
+        raise _failed((error.strerror or str(error)).lower()) from None
+
+
+def _failed(why: str) -> ProblemError:
+    """An export that was not made, and may be later."""
+    return ProblemError(503, "export_failed", f"the export was not made: {why}", headers={"Retry-After": "10"})

@@ -21,8 +21,8 @@ router = APIRouter(prefix="/lines", route_class=Route, tags=["plan lines"], resp
 def view_of(row: Any) -> LineView:
     """A plan line as it is told."""
     return LineView(
-        id=row.id, name=row.name, dataset=row.dataset_id, baseline=row.run_id, version=row.version, created_at=row.created_at,
-        updated_at=row.updated_at,
+        id=row.id, name=row.name, dataset=row.dataset_id, baseline=row.run_id, changes=row.changes, version=row.version,
+        created_at=row.created_at, updated_at=row.updated_at,
     )  # fmt: skip
 
 
@@ -30,12 +30,12 @@ def planned(service: Service, id: str) -> Any:
     """A run whose plan can be a baseline.
 
     Raises:
-        ProblemError: there is no such run, or it has no plan.
+        ProblemError: there is no such run, it has no plan, or may find a better one.
     """
-    run = service.run(id)
+    run = service.run(id, "/baseline")
     if run.plan_blob is None:
         raise ProblemError(409, "no_plan", f"run {id} has no plan that could be a baseline")
-    return run
+    return service.ended(run)
 
 
 @router.post("", status_code=201, responses=problems(400, 404, 409, 413))
@@ -43,11 +43,12 @@ def create(
     caller: Planner, service: TheService, asked: LineRequest, response: Response, idempotency_key: IdempotencyKey = None
 ) -> LineView:
     """A new plan line."""
-    service.dataset(asked.dataset)
+    service.dataset(asked.dataset, "/dataset")
     if asked.baseline is not None and planned(service, asked.baseline).dataset_id != asked.dataset:
         raise ProblemError(409, "other_dataset", f"the plan of run {asked.baseline} is of another dataset")
+    contained = () if asked.baseline is None else service.store.runs.changes_in(asked.baseline)
     try:
-        row = service.store.lines.create(name=asked.name, dataset_id=asked.dataset, run_id=asked.baseline)
+        row = service.store.lines.create(asked.name, asked.dataset, asked.baseline, contained)
     except ConflictError as error:
         raise ProblemError(409, "name_taken", str(error)) from None
     response.headers["Location"], response.headers["ETag"] = f"/api/v1/lines/{row.id}", etag(row.version)
@@ -74,7 +75,9 @@ def update(caller: Planner, service: TheService, line: str, asked: LineUpdate, r
     """Give a plan line another name or baseline."""
     row = service.line(line)
     run = None if asked.baseline is None else planned(service, asked.baseline)
-    changes: dict[str, Any] = {} if run is None else {"run_id": run.id, "dataset_id": run.dataset_id}
+    changes: dict[str, Any] = {}
+    if run is not None:
+        changes = {"run_id": run.id, "dataset_id": run.dataset_id, "changes": service.store.runs.changes_in(run.id)}
     if asked.name is not None:
         changes["name"] = asked.name
     try:

@@ -22,7 +22,7 @@ from api.schemas.base import Page
 from api.schemas.runs import RunRequest, RunView
 from api.security import Planner, Viewer
 from api.service import Service
-from api.store import FINAL_STATES, RunMode, RunState
+from api.store import FINAL_STATES, NotFoundError, RunMode, RunState
 from models.plan import PLAN_COLUMNS, Plan
 
 router = APIRouter(prefix="/runs", route_class=Route, tags=["runs"], responses=problems())
@@ -75,10 +75,10 @@ def seconds_of(prefer: str | None, service: Service) -> float:
 
 
 async def ended_within(service: Service, run: Any, seconds: float) -> Any:
-    """The run when it has ended, or after some seconds."""
+    """The run when it has ended, or after some seconds; at once, if the service ends."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    while run.state not in FINAL_STATES and (left := deadline - loop.time()) > 0:
+    while run.state not in FINAL_STATES and (left := deadline - loop.time()) > 0 and not service.broadcast.closed:
         await service.broadcast.wait_end(run.id, left)
         run = await asyncio.to_thread(service.run, run.id)
     return run
@@ -161,7 +161,13 @@ async def events(
         rows = await asyncio.to_thread(service.store.runs.events, run, number)
         return [Event(row.number, row.kind, row.at.isoformat(), row.payload) for row in rows]
 
-    stream: AsyncIterator[bytes] = service.broadcast.stream(run, begin, stored)
+    async def ended() -> bool:
+        try:
+            return (await asyncio.to_thread(service.store.runs.get, run)).state in FINAL_STATES
+        except NotFoundError:  # it was deleted meanwhile, as old runs are
+            return True
+
+    stream: AsyncIterator[bytes] = service.broadcast.stream(run, begin, stored, ended)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 

@@ -29,8 +29,8 @@ def create(
     caller: Planner, service: TheService, asked: ScenarioRequest, response: Response, idempotency_key: IdempotencyKey = None
 ) -> ScenarioView:
     """A new scenario; its changes have to be possible."""
-    base = service.of_line(asked.line) if asked.line is not None else service.of_scenario(asked.parent or "")
-    service.changed(base, asked.changes, "/parent")
+    base = service.of_line(asked.line, "/line") if asked.line is not None else service.of_scenario(asked.parent or "", "/parent")
+    service.check_scenario(base, asked.changes, "/parent")
     try:
         row = service.store.scenarios.create(
             asked.name, line_id=base.line if asked.parent is None else None, scenario_id=asked.parent, changes=asked.changes, note=asked.note,
@@ -58,13 +58,15 @@ def get(caller: Viewer, service: TheService, scenario: str, response: Response) 
 
 
 @router.get("/{scenario}/revisions", responses=problems(404))
-def revisions(caller: Viewer, service: TheService, scenario: str) -> list[RevisionView]:
+def revisions(caller: Viewer, service: TheService, scenario: str, limit: Limit = 50, cursor: Cursor = None) -> Page[RevisionView]:
     """All that a scenario ever was, the latest first."""
     service.scenario(scenario)
-    return [
+    found = page(service.store.scenarios.revision_page, id=scenario, limit=limit, cursor=cursor)
+    items = [
         RevisionView(revision=r.revision, changes=r.changes, note=r.note, created_at=r.created_at, created_by=r.created_by)
-        for r in service.store.scenarios.revisions(scenario)
+        for r in found.items
     ]
+    return Page(items=items, next_cursor=found.next_cursor)
 
 
 @router.post("/{scenario}/revisions", status_code=201, responses=problems(400, 404, 409, 412, 413, 428))
@@ -76,7 +78,7 @@ def revise(
     parent = service.scenario(scenario).scenario
     version = version_of(if_match)
     base = service.of_line(parent.parent_line_id) if parent.parent_line_id else service.of_scenario(parent.parent_scenario_id or "")
-    service.changed(base, asked.changes)
+    service.check_scenario(base, asked.changes)
     try:
         row = service.store.scenarios.revise(scenario, version, changes=asked.changes, note=asked.note, created_by=caller.key_id)
     except StaleError as error:

@@ -122,7 +122,7 @@ class WhyNotRequest(WhyNotQuestion, _OfPlan):
 class ConflictRequest(ConflictQuestion, _Request):
     """Ask why there is no plan: exactly one of run, line, scenario and dataset says of what; changes are made to it."""
 
-    run: str | None = Field(default=None, description="id of a run: the dataset after its changes")
+    run: str | None = Field(default=None, description="id of a run: the dataset after its changes, and the totals that it was held to")
     line: str | None = Field(default=None, description="id or name of a plan line")
     scenario: str | None = Field(default=None, description="id of a scenario: its changes, then those given here")
     dataset: Sha256 | None = None
@@ -198,8 +198,10 @@ class ConflictAnswer(Told):
     """Which rules can't hold together."""
 
     kind: Literal["conflict"]
-    conflict: Conflict | None = Field(description="none where all rules can hold together")
-    words: list[str] = Field(description="the same, line by line")
+    conflict: Conflict | None = Field(description="none where all rules of the dataset can hold together")
+    words: list[str] = Field(
+        description="the same, line by line; of a run with totals (most) also which of these can't be held with the rules"
+    )
 
 
 Answer = Annotated[PricesAnswer | WhyAnswer | WhyNotAnswer | ConflictAnswer, Field(discriminator="kind")]

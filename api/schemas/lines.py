@@ -38,6 +38,11 @@ class LineView(Told):
     name: str
     dataset: str
     baseline: str | None = Field(default=None, description="id of the run whose plan is the baseline")
+    changes: Changes = Field(
+        default_factory=list,
+        description="changes that the baseline contains, in order, from the first plan that it goes back to; a scenario that has them "
+        "does not make them again",
+    )
     version: int
     created_at: datetime
     updated_at: datetime

@@ -65,7 +65,7 @@ class Blobs:
                     return sha
             _write(path, data)
         except OSError as error:
-            raise BlobError(sha, f"cannot be written: {(error.strerror or str(error)).lower()}") from error
+            raise BlobError(sha, f"cannot be written: {(error.strerror or str(error)).lower()}", away=True) from error
         return sha
 
     def get(self, sha: str) -> bytes:
@@ -77,7 +77,7 @@ class Blobs:
         try:
             data = self._read(sha)
         except OSError as error:
-            raise BlobError(sha, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+            raise BlobError(sha, f"cannot be read: {(error.strerror or str(error)).lower()}", away=True) from error
         if data is None:
             raise BlobError(sha, "is missing")
         if hashlib.sha256(data).hexdigest() != sha:
@@ -134,7 +134,7 @@ class Blobs:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise BlobError(sha, f"cannot be deleted: {(error.strerror or str(error)).lower()}") from error
+            raise BlobError(sha, f"cannot be deleted: {(error.strerror or str(error)).lower()}", away=True) from error
         return True
 
     @contextlib.contextmanager

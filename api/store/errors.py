@@ -45,8 +45,9 @@ class BlobError(StoreError):
     Args:
         sha: of the content.
         problem: what is wrong with it.
+        away: it is the file system that failed, so that it may be had later.
     """
 
-    def __init__(self, sha: str, problem: str) -> None:
-        self.sha = sha
+    def __init__(self, sha: str, problem: str, *, away: bool = False) -> None:
+        self.sha, self.away = sha, away
         super().__init__(f"blob {sha}: {problem}")

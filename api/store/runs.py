@@ -13,21 +13,21 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from api.store.database import Database, added, new_id, required
-from api.store.errors import NotFoundError
+from api.store.errors import ConflictError, NotFoundError
 from api.store.paging import LIMIT, Page, page_of
 from api.store.repeated import entered, with_key
 from api.store.states import ACTIVE_STATES, END_EVENT, FINAL_STATES, OPEN_STATES, RunMode, RunState
-from api.store.tables import Dataset, Run, RunEvent
+from api.store.tables import Dataset, Run, RunEvent, Study
 from models.plan import SMALLEST_GAP, SolutionStatus, StopReason
 
 
 def question_of(
     *, mode: RunMode, base_dataset_id: str, changes: Sequence[Any], baseline_run_id: str | None, seed: int, code_version: str,
-    ask: Mapping[str, Any] | None = None, most: Mapping[str, float] | None = None,
+    ask: Mapping[str, Any] | None = None, most: Mapping[str, float] | None = None, told: Sequence[Any] = (),
 ) -> str:  # fmt: skip
     """Hash of a question: equal for questions whose answers are interchangeable, apart from their gaps.
 
@@ -35,12 +35,14 @@ def question_of(
         changes: plain JSON values with all defaults filled in; the order of keys does not matter, that of changes does.
         ask: of mode explain, likewise.
         most: what measures are held to, if any.
+        told: plain JSON values: what an answer has to say besides, if anything.
 
     Raises:
         ValueError: a value that JSON does not know.
     """
     parts = [mode, base_dataset_id, list(changes), baseline_run_id, seed, code_version, *([] if ask is None else [dict(ask)])]
     parts += [{"most": dict(most)}] if most else []
+    parts += [{"told": list(told)}] if told else []
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
 
 
@@ -90,6 +92,7 @@ class Runs:
 
         Raises:
             NotFoundError: no such base dataset or baseline run.
+            ConflictError: its study was asked to stop.
         """
         now = self._database.now()
         row = Run(
@@ -104,6 +107,10 @@ class Runs:
             if baseline_run_id is not None:
                 required(session, Run, baseline_run_id)
             if study_id is not None:
+                # In the same transaction, so that whoever has asked a study to stop finds every run that it has.
+                study = session.get(Study, study_id, with_for_update={"read": True})
+                if study is not None and study.stop_asked_at is not None:
+                    raise ConflictError(f"study {study_id} was asked to stop")
                 there = and_(Run.study_id == study_id, Run.study_number == study_number)
                 return row if added(session, row) else session.scalars(select(Run).where(there)).one()
             return entered(session, row, now)
@@ -172,10 +179,31 @@ class Runs:
         with self._database.reading() as session:
             return page_of(session, rows, Run.created_at, Run.id, cursor, limit)
 
-    def counts(self) -> dict[RunState, int]:
-        """How many runs are in each state."""
+    def changes_in(self, id: str) -> Sequence[Any]:
+        """Changes that the plan of a run contains: those of the runs that it builds on, the first one's first, and its own.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        found: tuple[Any, ...] = ()
         with self._database.reading() as session:
-            found = {row.state: row.number for row in session.execute(select(Run.state, func.count().label("number")).group_by(Run.state))}
+            run: Run | None = _found(session, id)
+            while run is not None:
+                found = (*run.changes, *found)
+                run = None if run.baseline_run_id is None else session.get(Run, run.baseline_run_id)
+        return found
+
+    def counts(self, *, of_studies: bool = True) -> dict[RunState, int]:
+        """How many runs are in each state.
+
+        Args:
+            of_studies: whether runs of studies count.
+        """
+        rows = select(Run.state, func.count().label("number")).group_by(Run.state)
+        if not of_studies:
+            rows = rows.where(Run.study_id.is_(None))
+        with self._database.reading() as session:
+            found = {row.state: row.number for row in session.execute(rows)}
         return {state: found.get(state, 0) for state in RunState}
 
     def unfinished(self) -> Sequence[Run]:
@@ -195,8 +223,9 @@ class Runs:
         proven = Run.solution_status == SolutionStatus.INFEASIBLE.value
         planned = and_(Run.plan_blob.is_not(None), Run.gap <= max(gap, SMALLEST_GAP))
         rows = select(Run).where(Run.question == question, Run.state == RunState.SUCCEEDED)
-        explained = and_(Run.answer_blob.is_not(None), Run.stop_reason.is_(None))
-        rows = rows.where(or_(proven, planned, explained, Run.mode == RunMode.EVALUATE))
+        explained = and_(Run.mode == RunMode.EXPLAIN, Run.answer_blob.is_not(None), Run.stop_reason.is_(None))
+        evaluated = and_(Run.mode == RunMode.EVALUATE, Run.solution_status.is_(None))  # one that was cut short has a status
+        rows = rows.where(or_(proven, planned, explained, evaluated))
         with self._database.reading() as session:
             return session.scalars(rows.order_by(Run.gap, Run.created_at.desc()).limit(1)).first()
 
@@ -293,7 +322,8 @@ class Runs:
     ) -> int | None:
         """End a run; the number of its last event, or None if it did not count: another attempt, or it had ended.
 
-        A run that succeeded has the plan, NPV, bound and gap given here, or none; one that did not keeps its last incumbent.
+        A run that succeeded has the plan, NPV, bound and gap given here, or none, unless it has stored a better plan; one that did not
+        keeps its last incumbent.
 
         Args:
             state: a final one.
@@ -313,7 +343,11 @@ class Runs:
             raise ValueError(f"a run can't end as {state}; allowed: {', '.join(sorted(FINAL_STATES))}")
         values: dict[str, Any] = {"solution_status": solution_status, "stop_reason": stop_reason}
         if state is RunState.SUCCEEDED:
-            values |= {"npv_usd": npv_usd, "bound_usd": bound_usd, "gap": gap, "plan_blob": plan_blob}
+            found: dict[str, Any] = {"npv_usd": npv_usd, "bound_usd": bound_usd, "gap": gap, "plan_blob": plan_blob}
+            if plan_blob is not None and npv_usd is not None:  # a later attempt may have found less than an earlier one
+                better = and_(Run.plan_blob.is_not(None), Run.npv_usd > npv_usd + margin(npv_usd))
+                found = {name: case((better, getattr(Run, name)), else_=value) for name, value in found.items()}
+            values |= found
         given = {"answer_blob": answer_blob, "dataset_id": dataset_id, "answer": _plain(answer), "problem": _plain(problem)}
         values |= {name: value for name, value in given.items() if value is not None}
         with self._database.writing() as session:
@@ -351,6 +385,11 @@ class Runs:
         now = dict.fromkeys([*times, "updated_at"], self._database.now())
         change = update(Run).where(Run.id == id, where).values(**now, **values)
         return session.scalar(change.returning(Run), execution_options={"synchronize_session": False})
+
+
+def margin(npv_usd: float) -> float:
+    """By how much another plan must be worth more to be a better one, USD."""
+    return SMALLEST_GAP * max(1.0, abs(npv_usd))
 
 
 def _current(attempt: int) -> ColumnElement[bool]:

@@ -133,11 +133,23 @@ class Scenarios:
             _living(session, id)
             return session.scalars(rows).all()
 
-    def revise(self, id: str, version: int, *, changes: Sequence[Any], note: str = "", created_by: str) -> Saved:
+    def revision_page(self, id: str, cursor: str | None = None, limit: int = LIMIT) -> Page[ScenarioRevision]:
+        """Some of its revisions, newest first.
+
+        Raises:
+            NotFoundError: there is no such scenario.
+            ValueError: cursor or limit can't be.
+        """
+        rows = select(ScenarioRevision).where(ScenarioRevision.scenario_id == id)
+        with self._database.reading() as session:
+            _living(session, id)
+            return page_of(session, rows, ScenarioRevision.created_at, ScenarioRevision.revision, cursor, limit)
+
+    def revise(self, id: str, version: int | None, *, changes: Sequence[Any], note: str = "", created_by: str) -> Saved:
         """Save other changes, as a new revision.
 
         Args:
-            version: that the caller knows.
+            version: that the caller knows; None for whichever it has.
 
         Raises:
             NotFoundError: there is no such scenario.
@@ -162,8 +174,11 @@ class Scenarios:
         with _name_free(name), self._database.writing() as session:
             return _saved(session, self._change(session, id, version, name=name))
 
-    def delete(self, id: str, version: int) -> None:
+    def delete(self, id: str, version: int | None) -> None:
         """Delete a scenario; its revisions stay for the runs that refer to them.
+
+        Args:
+            version: that the caller knows; None for whichever it has.
 
         Raises:
             NotFoundError: there is no such scenario.
@@ -179,12 +194,13 @@ class Scenarios:
                     f"scenario {row.name!r} has scenarios that build on it: {', '.join(names[:5])}{', ...' * (len(names) > 5)}"
                 )
 
-    def _change(self, session: Session, id: str, version: int, **values: Any) -> Scenario:
-        change = update(Scenario).where(Scenario.id == id, Scenario.version == version, Scenario.deleted_at.is_(None))
+    def _change(self, session: Session, id: str, version: int | None, **values: Any) -> Scenario:
+        known = [] if version is None else [Scenario.version == version]
+        change = update(Scenario).where(Scenario.id == id, Scenario.deleted_at.is_(None), *known)
         change = change.values(version=Scenario.version + 1, updated_at=self._database.now(), **values)
         row: Scenario | None = session.scalar(change.returning(Scenario))
         if row is None:
-            raise StaleError("scenario", id, version, _living(session, id).version)
+            raise StaleError("scenario", id, version or 0, _living(session, id).version)
         return row
 
 

@@ -72,7 +72,9 @@ class Store:
             Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
         blobs = Blobs(folder)
         upgrade(engine)
-        return cls(engine, blobs, clock)
+        store = cls(engine, blobs, clock)
+        store.datasets.fill()
+        return store
 
     def check(self) -> None:
         """See that the database answers.

@@ -95,7 +95,8 @@ class ApiKey(Base):
 class Dataset(Base):
     """A dataset: immutable, its id is the hash of its content.
 
-    ``derived`` marks one that changes made: it is not listed, and goes once nothing needs it.
+    ``derived`` marks one that changes made: it is not listed, and goes once nothing needs it. ``tables`` (rows by table) and
+    ``warnings`` (pointer, message, code) are what lists tell of its content; empty where that could not be read yet.
     """
 
     __tablename__ = "datasets"
@@ -109,6 +110,8 @@ class Dataset(Base):
     sites: Mapped[int]
     blob: Mapped[str]
     derived: Mapped[bool]
+    tables: Mapped[dict[str, Any] | None]
+    warnings: Mapped[list[Any] | None]
 
     __table_args__ = (Index(None, "created_at", "id"),)
 
@@ -229,7 +232,10 @@ class RunEvent(Base):
 
 
 class Line(Base):
-    """A plan line: a name with its current baseline. ``version`` counts its changes from 1."""
+    """A plan line: a name with its current baseline. ``version`` counts its changes from 1.
+
+    ``changes`` are those that the baseline contains, from the first plan that it goes back to.
+    """
 
     __tablename__ = "lines"
 
@@ -237,6 +243,7 @@ class Line(Base):
     name: Mapped[str] = mapped_column(unique=True)
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"))
     run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id"))
+    changes: Mapped[list[Any]] = mapped_column(server_default="[]")
     version: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from batch.commands import level, plan_folder
 from batch.commands.interrupt import stop_on_signal
-from batch.commands.outcome import ExitCode, Outcome, bad_option, json_text
+from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option, json_text
 from batch.progress import SearchProgress, money
 from models.dataset import Dataset
 from models.files.atomic import staged_folder, write_bytes
@@ -70,17 +70,27 @@ def run(options: Options, errors: Console) -> Outcome:
         dataset = plan_folder.dataset_of(plan, options.plan, options.dataset)
         floor = level.floor_usd(plan, options.loss)
 
+        known: list[Alternative] = []
+        failed = ""
+
         def told(one: Alternative) -> None:
+            known.append(one)
             progress.say(f"{one.name}: {one.apart:.0%} of the racks elsewhere or at other times, {money(one.loss_usd)} less")
 
-        found = level.asked(options, dataset, plan, floor, progress, stop, lambda asking: alternatives(asking, options.number, told))
-        document = _document(options, plan, found)
+        try:
+            found = level.asked(options, dataset, plan, floor, progress, stop, lambda asking: alternatives(asking, options.number, told))
+        except CommandError as error:
+            if error.kind != "solver" or not known:
+                raise
+            found, failed = known, str(error)  # those found before are as good as they were
+            progress.warn(failed)
+        document = {**_document(options, plan, found), "failed": failed or None}
         paths: dict[str, str] = {}
         if found:
             progress.phase("writing the plans")
             paths = _write(options, plan, dataset, found, document)
     code = ExitCode.OK if len(found) == options.number else ExitCode.NOT_REACHED if found else ExitCode.NO_PLAN
-    text = "" if options.quiet else "\n".join(_lines(options, plan, found, paths))
+    text = "" if options.quiet else "\n".join(_lines(options, plan, found, paths, failed))
     return Outcome(text, {**document, "paths": paths, "exit_code": int(code)}, code)
 
 
@@ -110,7 +120,7 @@ def _write(options: Options, plan: Plan, dataset: Dataset, found: list[Alternati
     return {**plans, "report": str(options.output / REPORT), "summary": str(options.output / SUMMARY)}
 
 
-def _lines(options: Options, plan: Plan, found: list[Alternative], paths: dict[str, str]) -> list[str]:
+def _lines(options: Options, plan: Plan, found: list[Alternative], paths: dict[str, str], failed: str) -> list[str]:
     lines = [
         f"the plan given: NPV {money(plan.summary.npv_usd)}; a loss of {options.loss:.2%} is {money(options.loss * abs(plan.summary.npv_usd or 0.0))}"
     ]
@@ -119,6 +129,8 @@ def _lines(options: Options, plan: Plan, found: list[Alternative], paths: dict[s
         lines.append(f"{one.name}: NPV {money(one.plan.summary.npv_usd)}, {money(one.loss_usd)} less; apart {one.apart:.1%}{proven}")
     if not found:
         lines.append("no other plan was found within the loss; more: --loss, --time-limit, --tries")
+    elif failed:
+        lines.append(f"no more than {len(found)} of {options.number} were found: {failed}")
     elif len(found) < options.number:
         lines.append(f"no more than {len(found)} of {options.number} were found within the loss")
     return [*lines, *([f"written to {options.output}; the report is {paths['report']}"] if found else [])]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 from batch.commands.outcome import Outcome, bad_option
-from batch.commands.plan_folder import SUMMARY, check_target, check_writable
+from batch.commands.plan_folder import SUMMARY, bad_output, check_folder, check_target, check_writable
+from batch.commands.replacing import SHEETS, check_replaced, sheets_of
+from models import files, plan_files
 from models.files import read_dataset, write_dataset
 from models.plan_files import read_plan, write_plan
 
-DATASET_FORMATS = ("csv", "xlsx", "json")
-PLAN_FORMATS = ("csv", "xlsx", "parquet")
+FORMATS = {"dataset": files.FORMATS, "plan": plan_files.FORMATS}
+FOLDERS = ("csv", "parquet")
+"""Formats that are a folder of files."""
 
 
 def run(source: Path, target: Path, format: str | None) -> Outcome:
@@ -19,38 +21,44 @@ def run(source: Path, target: Path, format: str | None) -> Outcome:
 
     Raises:
         InputError: faults of the source, or a target that cannot be.
-        CommandError: a format that the source does not have.
+        CommandError: a format that the source does not have, or a target that would replace something else.
         StorageError: disk full, no permission.
     """
-    check_writable(target)
     kind = "plan" if is_plan(source) else "dataset"
-    formats = PLAN_FORMATS if kind == "plan" else DATASET_FORMATS
-    ending = target.suffix.lower()[1:]
-    chosen = format or (ending if ending in ("xlsx", "json", "parquet") else "csv")
-    if chosen not in formats:
-        raise bad_option("--format", f"{chosen} for a {kind}", ", ".join(formats))
+    chosen = _format(target, format, kind)
+    if chosen not in FOLDERS:
+        check_writable(target)
+        check_replaced(target, kind)
+    elif kind == "plan":
+        check_target(target)
+    else:
+        check_folder(target, [], "a dataset")
     if kind == "plan":
-        if chosen != "xlsx":
-            check_target(target)
         write_plan(read_plan(source), target, format=chosen)
     else:
         write_dataset(read_dataset(source), target, format=chosen)
     return Outcome(f"{kind} written to {target} as {chosen}", {"kind": kind, "format": chosen, "paths": {kind: str(target)}})
 
 
+def _format(target: Path, format: str | None, kind: str) -> str:
+    """The format asked for, or the one that the name of the target says.
+
+    Raises:
+        InputError: an ending that neither a file that can be written nor a folder has.
+        CommandError: a format that the source does not have, or a folder that would have the name of a file.
+    """
+    ending = target.suffix.lower()[1:]
+    asked = format or (ending if ending in FORMATS["dataset"] + FORMATS["plan"] and ending != "csv" else None)
+    if asked is not None and asked not in FORMATS[kind]:
+        raise bad_option("--format", f"{asked} for a {kind}", ", ".join(FORMATS[kind]))
+    found = (files.format_of if kind == "dataset" else plan_files.format_of)(target, asked)
+    if format in FOLDERS and ending in ("csv", "json", "xls", "xlsx", "zip") and not target.is_dir():
+        raise bad_output(target, f"{format} is a folder of files, and this is the name of a file", "a name without such an ending")
+    return found
+
+
 def is_plan(path: Path) -> bool:
     """Whether a folder or workbook holds a plan; anything else is taken for a dataset, whose reader says what is wrong."""
     if path.is_dir():
         return (path / SUMMARY).is_file()
-    if path.suffix.lower() != ".xlsx" or not zipfile.is_zipfile(path):
-        return False
-    from openpyxl import load_workbook
-
-    try:
-        book = load_workbook(path, read_only=True)
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile):
-        return False
-    try:
-        return "summary" in book.sheetnames
-    finally:
-        book.close()
+    return path.suffix.lower() == ".xlsx" and SHEETS["plan"] in (sheets_of(path) or ())

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import zipfile
 from pathlib import Path
 
 from batch.commands import plan_folder
 from batch.commands.outcome import Outcome
-from models.files.archive import DAMAGED
+from batch.commands.replacing import SHEETS, sheets_of
 from models.plan_files import read_plan
 
-_SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*?name=\"([^\"]*)\"")
+_OWN_SHEETS = {"README", "KPIs", "NPV"}
+"""Sheets that every workbook of an export has had."""
 
 
 def run(path: Path, output: Path, dataset: Path | None, baseline: Path | None, baseline_dataset: Path | None) -> Outcome:
@@ -36,7 +35,7 @@ def check_workbook(path: Path) -> None:
     """See that a workbook can be put at ``path`` and replaces nothing but a workbook of its kind.
 
     Raises:
-        CommandError: another ending, a folder, a file that is no workbook or holds a dataset or plan, or no permission.
+        CommandError: another ending, a folder, a file that is there and that no export wrote, or no permission.
     """
     if path.suffix.lower() != ".xlsx":
         raise plan_folder.bad_output(path, "is not the name of a workbook", "a name that ends with .xlsx")
@@ -45,15 +44,17 @@ def check_workbook(path: Path) -> None:
     if path.exists():
         held = _holds(path)
         if held:
-            raise plan_folder.bad_output(path, held, "a new file, or a workbook that an export wrote")
+            raise plan_folder.bad_output(path, held, "a new file, or a workbook that an export wrote; or remove this one first")
     plan_folder.check_writable(path)
 
 
 def _holds(path: Path) -> str:
-    """What a file holds that must not be replaced; empty for a workbook that is neither dataset nor plan."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sheets = _SHEET.findall(archive.read("xl/workbook.xml"))
-    except (*DAMAGED, KeyError, IsADirectoryError):
+    """What a file is that must not be replaced; empty for a workbook that an export wrote, and for a file without content."""
+    if path.is_file() and not path.stat().st_size:
+        return ""
+    sheets = sheets_of(path)
+    if sheets is None:
         return "is there and is not a workbook"
-    return next((f"holds a {what}" for sheet, what in ((b"dataset", "dataset"), (b"summary", "plan")) if sheet in sheets), "")
+    if set(sheets) >= _OWN_SHEETS:
+        return ""
+    return next((f"holds a {what}" for what, sheet in SHEETS.items() if sheet in sheets), "is a workbook that no export wrote")

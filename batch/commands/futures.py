@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from batch.commands import futures_folder
+from batch.commands import futures_folder, plan_folder
 from batch.commands.checks import check_gap, check_seed, check_threads, check_time_limit
 from batch.commands.futures_text import futures_lines
 from batch.commands.interrupt import stop_on_signal
@@ -79,7 +79,10 @@ def run(options: Options, errors: Console) -> Outcome:
         progress.phase("reading dataset and scenarios")
         dataset = read_dataset(options.dataset)
         uncertainty = read_uncertainty(options.scenarios, dataset)
-        start = read_plan(options.plan) if options.plan is not None else None
+        start = None
+        if options.plan is not None:
+            start = read_plan(options.plan)
+            plan_folder.check_periods(start, options.plan, dataset)
         count = options.draws
         scenarios = enumerated(uncertainty, dataset) if count is None else draw(uncertainty, dataset, count, options.seed)
         found = _search(options, dataset, scenarios, start, progress, stop)

@@ -5,7 +5,7 @@ first_stage.csv              what is decided before it is known which future com
 directives.csv               the same as directives, for wattplan plan --directives
 scenarios.csv, .json         a row for each future; its changes
 events.csv                   the log of the search
-plans/001, ...               the plan of each future, in the order of scenarios.csv
+plans/001, ...               the plan of each future with its dataset, in the order of scenarios.csv
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from batch.commands.plan_folder import check_folder
+from batch.commands.plan_folder import check_folder, write_all
+from models.changes import apply
 from models.dataset import Dataset
 from models.files.atomic import staged_folder, write_bytes
-from models.plan_files import write_plan
 from models.tables import COLUMNS
 from optimizer.futures import FuturesPlan
 
@@ -63,8 +63,8 @@ def write(folder: Path, found: FuturesPlan, dataset: Dataset) -> dict[str, str]:
         ]  # fmt: skip
         write_bytes(staged / "scenarios.json", (json.dumps(changes, indent=1) + "\n").encode())
         (staged / "plans").mkdir()
-        for number, (_, plan) in zip(numbers, found.futures, strict=True):
-            write_plan(plan, staged / number)
+        for number, (scenario, plan) in zip(numbers, found.futures, strict=True):
+            write_all(staged / number, plan, apply(dataset, scenario.changes).dataset, None)
     return {name.split(".")[0]: str(folder / name) for name in NAMES if name != "scenarios.json"}
 
 

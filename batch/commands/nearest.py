@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,11 +56,12 @@ def run(options: Options, errors: Console) -> Outcome:
         best = read_plan(options.best)
         dataset = plan_folder.dataset_of(best, options.best, options.dataset)
         published = read_plan(options.published)
+        plan_folder.check_periods(published, options.published, dataset)
+        its_dataset = plan_folder.dataset_beside(published, options.published, dataset)  # before the search, which may take long
         found = level.asked(options, dataset, published, level.floor_usd(best, options.loss), progress, stop, nearest)
         made = best if found.plan is None else found.plan
         common = in_common(Instance(dataset), published.racks, made.racks)
         progress.phase("writing the plan")
-        _, its_dataset = plan_folder.baseline_of(options.published, options.published, dataset)
         paths = plan_folder.write_all(options.output, made, dataset, published, its_dataset)
     return _outcome(options, best, made, common, found, paths)
 
@@ -77,8 +79,7 @@ def _outcome(options: Options, best: Plan, made: Plan, common: float, found: Hig
         lines = [f"no plan nearer than the best one, which keeps {common:.1%}, was found within the loss; that one is written"]
     if found.ceiling is not None:
         lines.append(f"proven: no plan within the loss keeps {found.ceiling:.1%} or more")
-    lines.append(
-        f"written to {options.output}; what changes from the published plan: wattplan report {options.output} -o {options.output}.html"
-    )
+    report = shlex.join(["wattplan", "report", str(options.output), "-o", f"{options.output}.html"])
+    lines.append(f"written to {options.output}; what changes from the published plan: {report}")
     code = ExitCode.NOT_REACHED if made is best else ExitCode.OK
     return Outcome("" if options.quiet else "\n".join(lines), {**document, "exit_code": int(code)}, code)

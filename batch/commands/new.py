@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from batch.commands.outcome import Outcome
@@ -19,5 +20,6 @@ def run(path: Path, workbook: bool) -> Outcome:
     if as_workbook and path.suffix.lower() != ".xlsx":
         path = path.with_name(path.name + ".xlsx")
     write_template(path, workbook=as_workbook)
-    lines = [f"template written to {path}", f"next: wattplan check {path}", f"then: wattplan plan {path} -o plan"]
+    name = shlex.quote(str(path))
+    lines = [f"template written to {path}", f"next: wattplan check {name}", f"then: wattplan plan {name} -o plan"]
     return Outcome("\n".join(lines), {"paths": {"dataset": str(path)}})

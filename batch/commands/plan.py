@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from batch.progress import SearchProgress
 from models.dataset import Dataset
 from models.faults import StorageError
 from models.files import read_dataset
+from models.files.atomic import is_special
 from models.plan import SMALLEST_GAP, Plan, Summary
 from models.plan_files import read_plan
 
@@ -59,6 +61,12 @@ class Options:
         if self.write_mps is not None:
             if self.write_mps.is_dir():
                 raise plan_folder.bad_output(self.write_mps, "is a folder", "a file for the matrix")
+            if is_special(self.write_mps):  # the duals go into a file beside it
+                raise plan_folder.bad_output(self.write_mps, "is not an ordinary file", "a file for the matrix")
+            matrix = Path(os.path.realpath(self.write_mps))
+            if Path(os.path.realpath(self.output)) in (matrix, *matrix.parents):
+                problem = f"lies in {self.output}, which is replaced as a whole by the plan"
+                raise plan_folder.bad_output(self.write_mps, problem, "a file outside of it")
             plan_folder.check_writable(self.write_mps)
 
 
@@ -75,28 +83,45 @@ def run(options: Options, errors: Console) -> Outcome:
         StorageError: the plan could not be written.
     """
     options.check()
-    with SearchProgress(errors, options.gap, options.quiet) as progress, stop_on_signal(progress.say) as stop:
-        progress.phase("reading the dataset")
-        began = time.monotonic()
-        dataset = read_dataset(options.dataset)
-        if options.directives is not None:
-            dataset = directives.apply_directives(dataset, options.directives)
-        start = read_plan(options.start) if options.start is not None else None
-        loaded = time.monotonic() - began
-        for warning in dataset.warnings:
-            progress.warn(str(warning))
-        baseline = _baseline(dataset, progress) if options.baseline else None
-        plan = _search(options, dataset, start or baseline, progress, stop, _keeper(options, dataset, baseline, progress))
-        plan.summary.seconds.load = loaded
-        plan.summary.seconds.total += loaded
-        progress.phase("writing the plan")
-        paths = plan_folder.write_all(options.output, plan, dataset, baseline)
+    with SearchProgress(errors, options.gap, options.quiet) as progress:
+        folder = _Folder(options.output)
+        try:
+            with stop_on_signal(progress.say) as stop:
+                plan, dataset, baseline, paths = _planned(options, folder, progress, stop)
+        except KeyboardInterrupt:
+            what = f"the best plan so far is in {options.output}" if folder.holds else "no plan was written"
+            raise CommandError(f"aborted; {what}", ExitCode.ENVIRONMENT, "aborted") from None
     if options.write_mps is not None:
         paths["mps"] = str(options.write_mps)
         duals = options.write_mps.with_name(options.write_mps.name + DUALS)
         if duals.is_file():
             paths["duals"] = str(duals)
     return _outcome(options, plan, dataset, baseline, paths)
+
+
+def _planned(
+    options: Options, folder: _Folder, progress: SearchProgress, stop: threading.Event
+) -> tuple[Plan, Dataset, Plan | None, dict[str, str]]:
+    """The plan, its dataset, the baseline if there is one, and paths by what they hold, once all is written."""
+    progress.phase("reading the dataset")
+    began = time.monotonic()
+    dataset = read_dataset(options.dataset)
+    if options.directives is not None:
+        dataset = directives.apply_directives(dataset, options.directives)
+    start = None
+    if options.start is not None:
+        start = read_plan(options.start)
+        plan_folder.check_periods(start, options.start, dataset)
+    loaded = time.monotonic() - began
+    for warning in dataset.warnings:
+        progress.warn(str(warning))
+    baseline = _baseline(dataset, progress) if options.baseline else None
+    keep = _keeper(folder, dataset, baseline, progress)
+    plan = _search(options, dataset, start or baseline, progress, stop, keep, folder)
+    plan.summary.seconds.load = loaded
+    plan.summary.seconds.total += loaded
+    progress.phase("writing the plan")
+    return plan, dataset, baseline, folder.write(plan, dataset, baseline)
 
 
 def _baseline(dataset: Dataset, progress: SearchProgress) -> Plan | None:
@@ -111,12 +136,30 @@ def _baseline(dataset: Dataset, progress: SearchProgress) -> Plan | None:
         return None
 
 
-def _keeper(options: Options, dataset: Dataset, baseline: Plan | None, progress: SearchProgress) -> Callable[[Plan], None]:
+@dataclass
+class _Folder:
+    """The folder of the plan, and whether a plan of this search is in it."""
+
+    path: Path
+    holds: bool = False
+
+    def write(self, plan: Plan, dataset: Dataset, baseline: Plan | None) -> dict[str, str]:
+        """Put a plan in it.
+
+        Raises:
+            StorageError: disk full, no permission; what was there is untouched.
+        """
+        paths = plan_folder.write_all(self.path, plan, dataset, baseline)
+        self.holds = True
+        return paths
+
+
+def _keeper(folder: _Folder, dataset: Dataset, baseline: Plan | None, progress: SearchProgress) -> Callable[[Plan], None]:
     """Writes each better plan while the search goes on, so that a machine that dies loses nothing; a full disk is told and waited out."""
 
     def keep(plan: Plan) -> None:
         try:
-            plan_folder.write_all(options.output, plan, dataset, baseline)
+            folder.write(plan, dataset, baseline)
         except StorageError as error:
             progress.warn(f"the plan so far could not be written: {error}")
 
@@ -124,8 +167,9 @@ def _keeper(options: Options, dataset: Dataset, baseline: Plan | None, progress:
 
 
 def _search(
-    options: Options, dataset: Dataset, start: Plan | None, progress: SearchProgress, stop: threading.Event, keep: Callable[[Plan], None]
-) -> Plan:
+    options: Options, dataset: Dataset, start: Plan | None, progress: SearchProgress, stop: threading.Event,
+    keep: Callable[[Plan], None], folder: _Folder,
+) -> Plan:  # fmt: skip
     import optimizer
 
     try:
@@ -151,7 +195,8 @@ def _search(
         message = f"no plan was found {why}; nothing was written. More time: --time-limit"
         raise CommandError(message, ExitCode.NO_PLAN, "no_plan", summary=_plain(error.summary)) from error
     except optimizer.SolverError as error:
-        raise CommandError(f"the solver failed: {error}", ExitCode.ENVIRONMENT, "solver") from error
+        kept = f"; the best plan so far is in {options.output}" if folder.holds else ""
+        raise CommandError(f"the solver failed: {error}{kept}", ExitCode.ENVIRONMENT, "solver") from error
 
 
 def _plain(summary: Summary) -> dict[str, Any]:

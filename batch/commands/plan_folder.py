@@ -8,20 +8,24 @@ baseline/                      a plan to compare with, if there is one; with its
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from batch.commands.outcome import CommandError, ExitCode
+from models import tables as tb
 from models.dataset import Dataset
+from models.faults import Fault, PlanError, closest
 from models.files import read_dataset, write_dataset
-from models.files.atomic import staged_folder, write_bytes
+from models.files.atomic import is_special, staged_folder, write_bytes
+from models.files.csv_folder import ignored
 from models.plan import PLAN_COLUMNS, Plan, Summary
-from models.plan_files import read_plan, write_plan
+from models.plan_files import other_names, read_plan, write_plan
+from models.plan_views import check_names
 
 SUMMARY = "summary.json"
 DATASET = "dataset.json"
 BASELINE = "baseline"
-REPORT = "report.html"
 
 
 def check_target(folder: Path) -> None:
@@ -30,7 +34,7 @@ def check_target(folder: Path) -> None:
     Raises:
         CommandError: a file stands there, the folder holds other things than a plan, or it cannot be written to.
     """
-    check_folder(folder, _others(folder) if folder.is_dir() else [], "a plan")
+    check_folder(folder, other_names(folder) if folder.is_dir() else [], "a plan")
 
 
 def check_folder(folder: Path, others: Sequence[str], what: str) -> None:
@@ -41,8 +45,10 @@ def check_folder(folder: Path, others: Sequence[str], what: str) -> None:
         what: what the new one holds.
 
     Raises:
-        CommandError: something would be lost, a file stands there, or it cannot be written to.
+        CommandError: something would be lost, a file stands there, it is a mount point, or it cannot be written to.
     """
+    if os.path.ismount(os.path.realpath(folder)):  # nothing can be renamed to its name, which is how folders are put in place
+        raise bad_output(folder, "is a mount point, which cannot be replaced", f"a folder inside it, such as {folder / 'new'}")
     if others:
         found = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
         raise bad_output(folder, f"holds other things than {what}: {found}", f"a new folder, or one that holds {what} only")
@@ -52,11 +58,15 @@ def check_folder(folder: Path, others: Sequence[str], what: str) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """See that a new file or folder can be put at ``path``.
+    """See that a new file or folder can be put at ``path``, or a device or pipe there be written into.
 
     Raises:
         CommandError: a file stands where a folder must, or a folder cannot be written to.
     """
+    if is_special(path):
+        if not os.access(path, os.W_OK):
+            raise CommandError(f"{path}: cannot be written to", ExitCode.ENVIRONMENT, "storage")
+        return
     above = Path(os.path.realpath(path)).parent
     while not os.path.lexists(above):
         above = above.parent
@@ -69,20 +79,6 @@ def check_writable(path: Path) -> None:
 def bad_output(path: Path, problem: str, allowed: str) -> CommandError:
     """A place for output that cannot be."""
     return CommandError(f"{path}: {problem}; allowed: {allowed}", ExitCode.BAD_INPUT, "bad_output")
-
-
-def _others(folder: Path) -> list[str]:
-    """Names in a folder that are no part of a plan folder; notes and hidden files may be there and stay."""
-    tables = {f"{name}{ending}" for name in PLAN_COLUMNS for ending in (".csv", ".parquet")}
-    known = tables | {SUMMARY, "events.csv", "events.parquet", DATASET, BASELINE, REPORT}
-    found = sorted(os.listdir(folder))
-    if SUMMARY not in found:
-        known = set()
-    return [name for name in found if name not in known and not (_note(name) and (folder / name).is_file())]
-
-
-def _note(name: str) -> bool:
-    return name.startswith(".") or name.lower().endswith(".md")
 
 
 def write_all(folder: Path, plan: Plan, dataset: Dataset, baseline: Plan | None, baseline_dataset: Dataset | None = None) -> dict[str, str]:
@@ -121,10 +117,67 @@ def write_summary(folder: Path, summary: Summary) -> dict[str, str]:
 
 
 def _keep_notes(folder: Path, staged: Path) -> None:
-    if folder.is_dir():
-        for name in sorted(os.listdir(folder)):
-            if _note(name) and (folder / name).is_file():
-                write_bytes(staged / name, (folder / name).read_bytes())
+    for inside in (Path(), Path(BASELINE)):
+        if (folder / inside).is_dir():
+            for name in sorted(os.listdir(folder / inside)):
+                if ignored(name) and (folder / inside / name).is_file():
+                    write_bytes(staged / inside / name, (folder / inside / name).read_bytes())
+
+
+def check_periods(plan: Plan, path: Path, dataset: Dataset) -> None:
+    """See that the periods of a plan are of the dataset's kind: a plan of quarters says nothing of months.
+
+    Args:
+        path: of the plan.
+        dataset: for which it is to be used; it may have been made for another.
+
+    Raises:
+        PlanError: they are of another kind.
+    """
+    for name, columns in PLAN_COLUMNS.items():
+        for label in (str(label) for c in columns if c.period for label in plan[name][c.name].unique()):
+            try:
+                dataset.calendar.index(label)
+            except ValueError as error:
+                problem = f"its periods are not those of the dataset {dataset.name!r}"
+                raise PlanError([Fault(str(path), problem, value=label, allowed=str(error), code="other_periods")]) from None
+
+
+def _check_plan(plan: Plan, path: Path, dataset: Dataset) -> None:
+    """See that a plan, which may have been edited by hand, names only what its dataset has.
+
+    Raises:
+        PlanError: a fault per name that is unknown.
+    """
+    check_periods(plan, path, dataset)
+    faults = list(_decision_faults(plan, dataset))
+    try:
+        check_names(plan, dataset)
+    except PlanError as error:
+        faults += error.faults
+    if faults:
+        raise PlanError([replace(fault, table=f"{path}, {fault.table}") for fault in faults])
+
+
+def _decision_faults(plan: Plan, dataset: Dataset) -> Iterator[Fault]:
+    """Decisions on what the dataset does not have, or on what needs none; those with a place in time outside the horizon."""
+    contracts = [row.contract_id for row in dataset.rows(tb.Contract)]
+    known = {
+        "sign": contracts, "decline": contracts,
+        "open": [row.site_id for row in dataset.rows(tb.Site)],
+        "build": [row.block_id for row in dataset.rows(tb.PowerBlock) if row.status is tb.BlockStatus.OPTION],
+        "retrofit": [row.site_id for row in dataset.rows(tb.Retrofit)],
+    }  # fmt: skip
+    labels = dataset.calendar.labels
+    for row in plan.decisions[["kind", "id", "period"]].to_dict("records"):
+        kind, id, period = str(row["kind"]), str(row["id"]), str(row["period"])
+        if id not in known[kind]:
+            near = closest(id, known[kind])
+            problem = f"unknown id of the decision {kind}"
+            yield Fault("decisions", problem, column="id", value=id, allowed=", ".join(known[kind]) if not near else "", suggestion=near)
+        elif kind not in ("sign", "decline") and period not in labels:
+            horizon = f"{labels[0]} to {labels[-1]}"
+            yield Fault("decisions", f"{kind} of {id} is outside the horizon", column="period", value=period, allowed=horizon)
 
 
 def dataset_of(plan: Plan, path: Path, given: Path | None) -> Dataset:
@@ -133,6 +186,7 @@ def dataset_of(plan: Plan, path: Path, given: Path | None) -> Dataset:
     Raises:
         CommandError: there is none, or it is not the one that the plan was made for.
         DatasetError: it has faults.
+        PlanError: the plan names what the dataset does not have.
     """
     stored = path / DATASET
     if given is None and not (path.is_dir() and stored.is_file()):
@@ -147,6 +201,7 @@ def dataset_of(plan: Plan, path: Path, given: Path | None) -> Dataset:
             f"the plan was made for {wanted.name!r} with {wanted.sha256[:12]}"
         )
         raise CommandError(message, ExitCode.BAD_INPUT, "other_dataset")
+    _check_plan(plan, path, dataset)
     return dataset
 
 
@@ -175,8 +230,28 @@ def baseline_of(path: Path, given: Path | None, dataset: Dataset, given_dataset:
             raise CommandError(message, ExitCode.BAD_INPUT, "bad_option")
         return None, None
     baseline = read_plan(where)
-    if given_dataset is None and baseline.summary.dataset.sha256 == dataset.sha256:
-        return baseline, dataset
-    if given_dataset is None and not (where.is_dir() and (where / DATASET).is_file()):
-        return baseline, None
-    return baseline, dataset_of(baseline, where, given_dataset)
+    return baseline, dataset_beside(baseline, where, dataset, given_dataset)
+
+
+def dataset_beside(plan: Plan, path: Path, dataset: Dataset, given: Path | None = None) -> Dataset | None:
+    """The dataset of a plan to compare with: the one given, else ``dataset`` if it is that, else the one stored beside it.
+
+    Args:
+        plan: the plan to compare with.
+        path: where it is.
+        dataset: of the plan that is compared.
+        given: its dataset, if the user names one.
+
+    Returns:
+        None where it is not known.
+
+    Raises:
+        PlanError, DatasetError: plan or dataset have faults.
+        CommandError: it is not the one that the plan was made for.
+    """
+    if given is None and plan.summary.dataset.sha256 == dataset.sha256:
+        _check_plan(plan, path, dataset)
+        return dataset
+    if given is None and not (path.is_dir() and (path / DATASET).is_file()):
+        return None
+    return dataset_of(plan, path, given)

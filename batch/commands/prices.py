@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch.commands import plan_folder
-from batch.commands.checks import check_threads, check_time_limit
+from batch.commands.checks import check_seed, check_threads, check_time_limit
 from batch.commands.diff_text import listed, millions
 from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
 from models.faults import Fault, InputError
@@ -46,6 +46,7 @@ class Options:
             raise bad_option("--confirm", self.confirm, "0 or more prices")
         check_time_limit(self.time_limit)
         check_threads(self.threads)
+        check_seed(self.seed)
 
 
 def run(options: Options) -> Outcome:

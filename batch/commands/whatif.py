@@ -109,7 +109,8 @@ def run(options: Options, errors: Console) -> Outcome:
             messages = ["no plan can meet every limit after these changes:", *(f"  {conflict}" for conflict in error.conflicts)]
             raise CommandError(messages, ExitCode.INFEASIBLE, "infeasible", conflicts=list(error.conflicts)) from error
         except optimizer.NoPlanError as error:
-            message = f"no plan was found within {options.time_limit:g} s. More time: --time-limit"
+            why = "before it was stopped" if stop.is_set() else f"within {options.time_limit:g} s"
+            message = f"no plan was found {why}. More time: --time-limit"
             raise CommandError(message, ExitCode.NO_PLAN, "no_plan") from error
         except optimizer.SolverError as error:
             raise CommandError(f"the solver failed: {error}", ExitCode.ENVIRONMENT, "solver") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch.commands import plan_folder
-from batch.commands.checks import check_threads, check_time_limit
+from batch.commands.checks import check_seed, check_threads, check_time_limit
 from batch.commands.diff_text import listed, millions
 from batch.commands.directives import apply_directives
 from batch.commands.outcome import CommandError, ExitCode, Outcome, bad_option
@@ -49,6 +49,7 @@ class Wished:
 def _read(options: Options) -> tuple[Plan, Dataset]:
     check_time_limit(options.time_limit)
     check_threads(options.threads)
+    check_seed(options.seed)
     plan = read_plan(options.plan)
     return plan, plan_folder.dataset_of(plan, options.plan, options.dataset)
 
@@ -87,13 +88,13 @@ def why_not(options: Options, wished: Wished) -> Outcome:
 
     Raises:
         InputError: faults of plan or dataset.
-        CommandError: bad options, or a wish that names what there is not.
+        CommandError: bad options, a wish that names what there is not, or the solver failed.
     """
     from optimizer.explain import as_json
     from optimizer.explain.obstacles import Wish
     from optimizer.explain.placement import Placement, PlacementError, read_placement
     from optimizer.explain.why_not import why_not as explain
-    from optimizer.highs import Control
+    from optimizer.highs import Control, SolverError
     from optimizer.instance import Instance
 
     if (wished.placement is None) == (wished.gpus is None):
@@ -120,6 +121,8 @@ def why_not(options: Options, wished: Wished) -> Outcome:
         )
     except PlacementError as error:
         raise CommandError(str(error), ExitCode.BAD_INPUT, "bad_placement") from None
+    except SolverError as error:
+        raise CommandError(f"the solver failed: {error}", ExitCode.ENVIRONMENT, "solver") from error
     return Outcome(_why_not_text(found), {"plan": str(options.plan), **as_json(found)})
 
 
@@ -128,18 +131,22 @@ def conflict(path: Path, directives: Path | None, time_limit: float, threads: in
 
     Raises:
         InputError: faults of dataset or directives.
-        CommandError: bad options.
+        CommandError: bad options, or the solver failed.
     """
     from optimizer.explain import as_json
     from optimizer.explain.conflict import explain_conflict
-    from optimizer.highs import Control
+    from optimizer.highs import Control, SolverError
 
     check_time_limit(time_limit)
     check_threads(threads)
+    check_seed(seed)
     dataset = read_dataset(path)
     if directives is not None:
         dataset = apply_directives(dataset, directives)
-    found = explain_conflict(dataset, control=Control(time.monotonic() + time_limit), threads=threads or 1, seed=seed)
+    try:
+        found = explain_conflict(dataset, control=Control(time.monotonic() + time_limit), threads=threads or 1, seed=seed)
+    except SolverError as error:
+        raise CommandError(f"the solver failed: {error}", ExitCode.ENVIRONMENT, "solver") from error
     if found is None:
         return Outcome("no conflict: its rules can hold together", {"conflict": None})
     code = ExitCode.INFEASIBLE if found.proven else ExitCode.NO_PLAN

@@ -9,10 +9,13 @@ from batch.engine.idle import idle
 from batch.engine.job import Job, Outcome
 from batch.engine.kept import ground_of, planner_of
 from models.changes import apply, read_changes
+from models.dataset import Dataset
 from models.faults import Fault, InputError
 from models.files import dataset_from_bytes
 from models.plan import StopReason
 from models.plan_files import plan_from_bytes
+from models.targets import Targets, limits_in_words, read_most
+from optimizer.conflicts import conflicts
 from optimizer.explain import as_json
 from optimizer.explain.conflict import explain_conflict
 from optimizer.explain.obstacles import Wish, obstacles
@@ -21,7 +24,14 @@ from optimizer.explain.question import Kind, Question, asked_for, read_question
 from optimizer.explain.why import Why, why
 from optimizer.explain.why_not import WhyNot, why_not
 from optimizer.highs import Control, SolverError
+from optimizer.instance import Instance
+from optimizer.tradeoffs.targets import matrix_of
 from optimizer.whatif import WARMING
+
+APART = "the rules of the dataset can hold together; "
+ASIDE = "totals asked for are left out of this: "
+NOT_NAMED = "no plan holds all directives, hard duties and limits; which of them conflict was not found in time"
+"""What :func:`optimizer.conflicts.conflicts` says where it has found none in time."""
 
 
 def explained(job: Job, control: Control) -> Outcome:
@@ -85,5 +95,22 @@ def _conflict(job: Job, control: Control) -> tuple[dict[str, Any], bool]:
     baseline = None if job.baseline is None else plan_from_bytes(job.baseline)
     applied = apply(dataset_from_bytes(job.dataset), read_changes(job.changes), baseline)
     found = explain_conflict(applied.dataset, control=control, threads=job.threads, seed=job.seed)
-    words = [] if found is None else found.words
+    words, targets = [] if found is None else found.words, Targets(read_most(job.most))
+    if targets:
+        words = words + ([ASIDE + _in_words(targets)] if found is not None else _totals(applied.dataset, targets, job, control))
     return {"kind": Kind.CONFLICT.value, "conflict": None if found is None else as_json(found), "words": words}, False
+
+
+def _totals(dataset: Dataset, targets: Targets, job: Job, control: Control) -> list[str]:
+    """What is said of totals, where the rules of the dataset can hold together without them; nothing where they can hold too."""
+    inst = Instance(dataset)
+    named = conflicts(inst, matrix_of(inst, targets), control, threads=job.threads, seed=job.seed)
+    if not named:
+        return []
+    if named == [NOT_NAMED]:
+        return [f"{APART}whether the totals asked for can be held too was not found in time: {_in_words(targets)}"]
+    return [f"{APART}it is the totals asked for that can't be held with them: {_in_words(targets)}", *named]
+
+
+def _in_words(targets: Targets) -> str:
+    return "; ".join(limits_in_words(targets.most))

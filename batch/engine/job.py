@@ -74,7 +74,8 @@ class Job:
         others: of evaluate, more plans of the same base to score under the changes.
         start: a plan that an earlier attempt had kept, to go on from.
         mode: plan, repair, reoptimize, evaluate or explain.
-        most: of plan, repair and reoptimize, what each measure of :class:`models.targets.Measure` is held to, in its unit.
+        most: of plan, repair and reoptimize, what each measure of :class:`models.targets.Measure` is held to, in its unit; of explain,
+            what a run was held to of which conflict is asked.
         ask: of explain, the question as plain values (:func:`optimizer.explain.question.read_question`).
         gap: relative gap at which the search ends.
         time_limit: seconds, from when a worker starts on it.

@@ -121,7 +121,7 @@ def key_figures(plan: Plan, baseline: Baseline | None) -> Sheet:
         ("bound_certified_usd", "the bound that follows from dual values by weak duality", s.bound_certified_usd, "USD"),
         ("gap_certified", "the gap to that bound", s.gap_certified, "share"),
     ]
-    known = [(name, *KPIS.get(name, (name.replace("_", " "), "")), value) for name, value in s.kpis.items()]
+    known = [(name, *KPIS.get(name, (name.replace("_", " "), "number")), value) for name, value in s.kpis.items()]
     figures = [*proofs, *((name, meaning, value, unit) for name, meaning, unit, value in known)]
     theirs: dict[str, float | None] = {}
     deltas: dict[str, Delta] = {}
@@ -183,7 +183,7 @@ def worst(plan: Plan, dataset: Dataset) -> Sheet:
         for name, meaning in EXCEPTION_COLUMNS.items()
     ]
     rows = [
-        (str(kind), id, name, limit_name(what), usd, Amount(most, "GPUs" if kind is ExceptionKind.LATE else "MW"), periods, when)
+        (str(kind), id, name, limit_name(what), usd, Amount(most, "GPUs" if kind == ExceptionKind.LATE else "MW"), periods, when)
         for kind, id, name, what, usd, most, periods, when in _rows(exceptions(plan, dataset), [c.name for c in columns])
     ]
     marks = (

@@ -7,6 +7,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+alt.data_transformers.disable_max_rows()  # the page holds every row that it draws, and large plans have more than Altair's 5,000
+
 Picture = Any
 """An Altair chart, of whichever class its parts make it; None where there is nothing to draw."""
 WIDTH = 1170

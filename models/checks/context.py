@@ -130,7 +130,10 @@ def read_settings(raw: RawDataset) -> tuple[Settings | None, Calendar | None, Pe
             convert(column, kind)
     calendar = None
     if kind is not None and BAD not in (values["start"], values["periods"]):
-        calendar = Calendar(values["start"], values["periods"], kind)
+        try:
+            calendar = Calendar(values["start"], values["periods"], kind)
+        except ValueError as error:
+            fault("start", "is too far from today", "out_of_range", values["start"], allowed=str(error))
     settings = None if any(v is BAD for v in values.values()) or faults else Settings.model_construct(**values)
     return settings, calendar, kind, faults
 

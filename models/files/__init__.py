@@ -11,7 +11,7 @@ from models.dataset import Dataset
 from models.faults import DatasetError, Fault, InputError, closest
 from models.files.archive import parse_archive
 from models.files.atomic import storage, write_bytes, write_folder
-from models.files.csv_folder import FILES, file_fault, folder_files, ignored, load_file, read_folder
+from models.files.csv_folder import FILES, SETTINGS_FILE, file_fault, folder_files, ignored, load_file, read_folder
 from models.files.json_file import dataset_from_bytes, dataset_to_bytes, json_bytes, parse_json, raw_from_plain
 from models.files.workbook import parse_workbook, workbook_bytes
 
@@ -90,18 +90,28 @@ def write_dataset(dataset: Dataset, path: str | os.PathLike[str], format: str | 
         StorageError: disk full, no permission; what was there before is untouched.
     """
     target = Path(path)
-    ending = target.suffix.lower()
-    if format is None:
-        if ending in _NOT_FOLDERS:
-            raise InputError([file_fault(str(path), f"unknown format {ending}", "unknown_format", "a folder, .xlsx or .json")])
-        format = ending[1:] if ending in (".xlsx", ".json") else "csv"
-    if format not in FORMATS:
-        raise InputError([file_fault(str(path), f"unknown format {format!r}", "unknown_format", ", ".join(FORMATS))])
+    format = format_of(target, format)
     if format == "csv":
         notes = _notes_of(target)
         write_folder(target, {**notes, **folder_files(dataset)})
     else:
         write_bytes(target, workbook_bytes(dataset) if format == "xlsx" else json_bytes(dataset))
+
+
+def format_of(target: Path, format: str | None) -> str:
+    """The format asked for, else the one that the ending of ``target`` says; a name without a known ending is a folder.
+
+    Raises:
+        InputError: there is no such format.
+    """
+    ending = target.suffix.lower()
+    if format is None:
+        if ending in _NOT_FOLDERS:
+            raise InputError([file_fault(str(target), f"unknown format {ending}", "unknown_format", "a folder, .xlsx or .json")])
+        return ending[1:] if ending in (".xlsx", ".json") else "csv"
+    if format not in FORMATS:
+        raise InputError([file_fault(str(target), f"unknown format {format!r}", "unknown_format", ", ".join(FORMATS))])
+    return format
 
 
 def _notes_of(folder: Path) -> dict[str, bytes]:
@@ -114,12 +124,13 @@ def _notes_of(folder: Path) -> dict[str, bytes]:
         return {}
     with storage(folder, "read"):
         names = sorted(os.listdir(folder))
-        others = [n for n in names if n not in FILES and not (ignored(n) and (folder / n).is_file())]
-        others += [n for n in names if n in FILES and not (folder / n).is_file()]
+        own = FILES if SETTINGS_FILE in names else ()  # without its settings it is no dataset, and sites.csv is someone's own
+        others = [n for n in names if n not in own and not (ignored(n) and (folder / n).is_file())]
+        others += [n for n in names if n in own and not (folder / n).is_file()]
         if others:
             problem = "holds other things than a dataset: " + ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
             raise InputError([file_fault(str(folder), problem, "not_a_dataset", "a new folder, or one that holds a dataset only")])
-        return {n: (folder / n).read_bytes() for n in names if n not in FILES}
+        return {n: (folder / n).read_bytes() for n in names if n not in own}
 
 
-__all__ = ["FORMATS", "dataset_from_bytes", "dataset_to_bytes", "from_bytes", "from_plain", "read_dataset", "write_dataset"]
+__all__ = ["FORMATS", "dataset_from_bytes", "dataset_to_bytes", "format_of", "from_bytes", "from_plain", "read_dataset", "write_dataset"]

@@ -6,14 +6,14 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from models.checks import RawDataset
 from models.dataset import Dataset
 from models.faults import Fault
 from models.files.atomic import storage
-from models.files.csv_folder import file_fault, folder_files, ignored, parse_folder
+from models.files.csv_folder import SETTINGS_FILE, file_fault, folder_files, ignored, parse_folder
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 """What zipfile raises of a file that is no zip file, is damaged, encrypted, or packed in a way it does not know."""
@@ -23,6 +23,8 @@ MOST_MEMBERS = 200
 """Members that an archive may have."""
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """Date of every member that is written: the same files give the same bytes."""
+_MAC = "__MACOSX/"
+"""What macOS packs beside the files."""
 _ALLOWED = "a zip file with dataset.toml and one CSV file per table, at its top or in one folder"
 
 
@@ -31,10 +33,11 @@ def parse_archive(label: str, data: bytes) -> RawDataset | Fault:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
-            fault = _refused(label, infos)
+            around = _around([info.filename for info in infos])
+            fault = _refused(label, infos) or _outside(label, infos, around)
             if fault is not None:
                 return fault
-            members = _members(archive, infos)
+            members = _members(archive, infos, around)
     except _TooLargeError:
         return file_fault(label, "is larger unpacked than it says", "too_large", f"at most {LARGEST // 2**20} MiB unpacked")
     except (*DAMAGED, OSError, UnicodeDecodeError) as error:
@@ -66,15 +69,36 @@ def _refused(label: str, infos: list[zipfile.ZipInfo]) -> Fault | None:
     return None
 
 
-def _members(archive: zipfile.ZipFile, infos: Iterable[zipfile.ZipInfo]) -> dict[str, bytes | Fault]:
-    """Files of the dataset's folder by name; a single folder around them is left out."""
-    infos = [info for info in infos if not info.filename.startswith("__MACOSX/")]
-    folders = {os.path.dirname(info.filename) for info in infos}
-    around = folders.pop() if len(folders) == 1 else ""
+def _around(names: Sequence[str]) -> str:
+    """The folder that holds the dataset, with its slash: the one with the settings, else one with tables; the outermost of several."""
+    names = [name for name in names if not name.startswith(_MAC)]
+    for found in ((n for n in names if os.path.basename(n) == SETTINGS_FILE), (n for n in names if n.endswith(".csv"))):
+        folders = sorted({os.path.dirname(name) for name in found}, key=lambda folder: (len(PurePosixPath(folder).parts), folder))
+        if folders:
+            return f"{folders[0]}/" if folders[0] else ""
+    return ""
+
+
+def _outside(label: str, infos: Iterable[zipfile.ZipInfo], around: str) -> Fault | None:
+    """A table or settings beside the dataset's folder: which of them is meant would be a guess."""
+    for info in infos:
+        name = info.filename
+        if not name.startswith((around, _MAC)) and name.endswith((".csv", ".toml")) and not ignored(os.path.basename(name)):
+            return file_fault(label, f"has a table or settings outside of its folder {around}", "bad_archive", _ALLOWED, row=name[:200])
+    return None
+
+
+def _members(archive: zipfile.ZipFile, infos: Iterable[zipfile.ZipInfo], around: str) -> dict[str, bytes | Fault]:
+    """Files of the dataset's folder by name; folders in it are left out, as where a folder is read."""
     left, members = LARGEST, dict[str, bytes | Fault]()
     for info in infos:
-        name = info.filename.removeprefix(f"{around}/") if around else info.filename
-        if ignored(os.path.basename(name)):
+        name = info.filename.removeprefix(around)
+        if not info.filename.startswith(around) or info.filename.startswith(_MAC) or ignored(os.path.basename(name)):
+            continue
+        inside, _, deeper = name.partition("/")
+        if deeper:
+            if inside.endswith((".csv", ".toml")):
+                members[inside] = file_fault(inside, "is a folder", "not_a_file", "a file")
             continue
         with archive.open(info) as member:
             content = member.read(left + 1)

@@ -7,6 +7,7 @@ import ctypes
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,12 +31,27 @@ def storage(path: Path, verb: str) -> Iterator[None]:
         raise StorageError(f"cannot {verb} {error.filename or path}: {error.strerror or error}") from error
 
 
+def is_special(path: Path) -> bool:
+    """Whether a device, pipe or socket stands at ``path``: neither a file nor a folder."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file: under a temporary name beside it, flushed to the disk, then renamed.
+
+    A device or pipe, such as /dev/null, is written into: a file renamed over it would take its place.
 
     Raises:
         StorageError: disk full, no permission, or another failure of the file system; the old file is untouched.
     """
+    if is_special(path):
+        with storage(path, "write"), open(path, "wb") as file:
+            file.write(data)
+        return
     path = Path(os.path.realpath(path))
     with storage(path, "write"):
         if path.is_dir():

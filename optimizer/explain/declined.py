@@ -243,7 +243,7 @@ def _shares_hold(ground: Ground, plan: Plan, c: str, step: float) -> bool:
     if share is None:
         return True
     delivered = plan.contracts.groupby(["contract_id", "period"])["delivered_gpus"].sum()
-    sold = plan.market.groupby("period")["revenue_usd"].sum()
+    sold = plan.tables["market"].groupby("period")["revenue_usd"].sum()
     for t in range(0 if since is None else max(0, inst.index(since)), inst.T):
         period = inst.calendar.labels[t]
         by_customer: dict[str, float] = {}

@@ -96,6 +96,25 @@ def test_a_conflict_names_its_rules(live: Live) -> None:
     assert explain(live, "conflict", dataset=live.dataset)["answer"] == {"kind": "conflict", "conflict": None, "words": []}
 
 
+def test_totals_that_cannot_be_held_are_told_where_the_rules_could_be(live: Live) -> None:
+    with live.client() as client:
+        run = client.ask(line=live.line, changes=[RACKS], most={"capital": 5_000}, gap=0, wait=60)
+        held = client.ask(line=live.line, changes=[RACKS], most={"capital": 35_000}, gap=0, wait=60)
+        both = client.ask(line=live.line, changes=[NO_RACKS, RACKS], most={"capital": 5_000}, gap=0, wait=60)
+    assert [one["solution"]["status"] for one in (run, held, both)] == ["infeasible", "optimal", "infeasible"]
+    answer = explain(live, "conflict", run=run["id"])["answer"]
+    assert answer["conflict"] is None
+    assert answer["words"][0] == (
+        "the rules of the dataset can hold together; it is the totals asked for that can't be held with them: capital at most 5,000 USD"
+    )
+    assert len(answer["words"]) > 1, "by how much"
+    assert explain(live, "conflict", run=held["id"])["answer"]["words"] == []
+    answer = explain(live, "conflict", run=both["id"])["answer"]
+    assert answer["conflict"]["findings"] or answer["conflict"]["members"]
+    assert answer["words"][-1] == "totals asked for are left out of this: capital at most 5,000 USD"
+    assert explain(live, "conflict", line=live.line, changes=[RACKS])["answer"]["words"] == [], "nothing but a run has totals"
+
+
 def test_asked_twice_is_answered_from_the_store(live: Live) -> None:
     first = explain(live, "prices", line=live.line, confirm=1, time_limit=60)
     with live.http(Role.PLANNER) as http:

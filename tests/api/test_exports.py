@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import zipfile
@@ -21,6 +22,7 @@ from api.routes import exports as route
 from batch import exporting
 from batch.commands import plan_folder
 from batch.exporting import ExportError
+from models.faults import StorageError
 from models.plan_files import read_plan
 from tests.api.conftest import Live
 
@@ -87,6 +89,29 @@ def test_the_report_is_made_once_and_kept(live: Live, run: dict[str, Any], monke
         assert http.get(address, params={"format": "html"}, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
         failed = http.get(address, params={"format": "html", "baseline": run["id"]})
         assert (failed.status_code, failed.json()["code"], failed.headers["retry-after"]) == (503, "export_failed", "10")
+
+
+@pytest.mark.parametrize("error", [StorageError("made.xlsx: no space left on device"), OSError(errno.ENOSPC, "No space left on device")])
+def test_an_export_for_which_there_is_no_room_may_be_had_later(
+    live: Live, run: dict[str, Any], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def full(*_: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr(route, "exported", full)
+    with live.http(Role.VIEWER) as http:
+        failed = http.get(f"{PREFIX}/runs/{run['id']}/export", params={"format": "zip", "baseline": run["id"]})
+    assert (failed.status_code, failed.json()["code"], failed.headers["retry-after"]) == (503, "export_failed", "10")
+    assert "no space left" in failed.json()["detail"]
+
+
+def test_an_export_that_cannot_be_kept_is_given_all_the_same(tmp_path: Path) -> None:
+    async def make() -> bytes:
+        return b"made"
+
+    kept = Exports(tmp_path / "kept")
+    (tmp_path / "kept" / "key").mkdir(parents=True)  # stands in its way
+    assert asyncio.run(kept.get("key", make)) == b"made"
 
 
 def test_what_cannot_be_exported_is_refused(live: Live, run: dict[str, Any]) -> None:

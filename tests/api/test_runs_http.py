@@ -15,6 +15,7 @@ from api.app import PREFIX
 from api.client import Client, ServiceError
 from api.keys import Role
 from models.changes import read_changes
+from models.files import dataset_to_bytes
 from optimizer.whatif import Planner
 from tests.api.conftest import Live
 from tests.factories import small_dataset
@@ -146,6 +147,7 @@ def test_a_misspelt_key_is_refused_with_its_place_and_a_suggestion(live: Live) -
         ({"baseline": "nowhere"}, 404, "unknown_run"),
         ({"dataset": "0" * 64, "mode": "plan"}, 404, "unknown_dataset"),
         ({"line": "small", "gap": -1}, 422, "invalid_request"),
+        ({"line": "smal"}, 404, "unknown_line"),
         ({"line": "small", "time_limit": 1e9}, 422, "time_limit_too_long"),
         ({"line": "small", "changes": [{}] * 501}, 413, "too_many_changes"),
         ([], 422, "invalid_request"),
@@ -153,6 +155,47 @@ def test_a_misspelt_key_is_refused_with_its_place_and_a_suggestion(live: Live) -
 )
 def test_a_question_that_cannot_be_asked_is_refused(live: Live, body: Any, status: int, code: str) -> None:
     assert refused(live, body, status)["code"] == code
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b"])
+def test_what_cannot_be_stored_or_told_is_refused_with_its_place(live: Live, text: str) -> None:
+    def sent(path: str, body: Any, method: str = "POST") -> dict[str, Any]:
+        with live.http(Role.PLANNER) as http:
+            data = json.dumps(body).encode()  # as escapes, which JSON allows
+            answer = http.request(method, f"{PREFIX}/{path}", content=data, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422, answer.text
+        (fault,) = answer.json()["errors"]
+        assert fault["code"] == "bad_character"
+        return dict(fault)
+
+    assert sent("runs", {"line": text})["pointer"] == "/line"
+    assert sent("runs", {"line": live.line, "gap": text})["pointer"] == "/gap"
+    assert sent("runs", {"line": live.line, "changes": [LESS[0], {**LESS[0], "gen_id": text}]})["pointer"] == "/changes/1/gen_id"
+    assert sent("runs", {"line": live.line, f"x{text}": 1})["pointer"].startswith("/x")
+    assert sent("lines", {"name": text, "dataset": live.dataset})["pointer"] == "/name"
+    assert sent("scenarios", {"name": "n", "note": text, "line": live.line})["pointer"] == "/note"
+    assert (
+        sent("datasets", {**small_dataset().to_plain(), "dataset": {**small_dataset().to_plain()["dataset"], "name": text}})["pointer"]
+        == "/dataset/name"
+    )
+    assert sent("explanations", {"kind": "why", "line": live.line, "placement": text})["pointer"] == "/placement"
+
+
+def test_an_address_that_cannot_be_stored_is_refused(live: Live) -> None:
+    with live.http(Role.PLANNER) as http:
+        path, query = http.get(f"{PREFIX}/lines/a%00b"), http.get(f"{PREFIX}/runs?line=a%00b")
+        changed = http.patch(f"{PREFIX}/lines/a%00b", json={"name": "x"}, headers={"If-Match": "*"})
+    for answer, parameter in ((path, "line"), (query, "line"), (changed, "line")):
+        assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, parameter)
+
+
+def test_characters_beyond_the_basic_plane_are_taken(live: Live) -> None:
+    """JSON may write them as two halves, which are one character together."""
+    data = json.dumps({"name": "plan \U0001f50c", "dataset": live.dataset}).encode()
+    assert b"\\ud83d" in data
+    with live.http(Role.PLANNER) as http:
+        answer = http.post(f"{PREFIX}/lines", content=data, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["name"]) == (201, "plan \U0001f50c")
 
 
 def test_what_is_no_json_is_refused(live: Live) -> None:
@@ -211,6 +254,44 @@ def test_a_stale_change_is_refused(live: Live) -> None:
         assert (stale.status_code, stale.json()["code"]) == (412, "stale")
         taken = http.patch(address, json={"name": live.line}, headers={"If-Match": '"2"'})
         assert (taken.status_code, taken.json()["code"]) == (409, "name_taken")
+
+
+def test_any_version_may_be_changed_by_whoever_says_so(live: Live) -> None:
+    with live.http(Role.PLANNER) as http:
+        made = http.post(f"{PREFIX}/lines", json={"name": "of any version", "dataset": live.dataset})
+        changed = http.patch(made.headers["location"], json={"name": "still of any version"}, headers={"If-Match": "*"})
+        assert (changed.status_code, changed.json()["version"]) == (200, 2)
+        assert http.patch(made.headers["location"], json={"name": "x"}, headers={"If-Match": '"*"'}).status_code == 412
+        scenario = http.post(f"{PREFIX}/scenarios", json={"name": "of any version", "line": "still of any version"}).headers["location"]
+        for _ in range(2):
+            assert http.post(f"{scenario}/revisions", json={"changes": LESS}, headers={"If-Match": "*"}).status_code == 201
+        first = http.get(f"{scenario}/revisions?limit=2").json()
+        second = http.get(f"{scenario}/revisions", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+        assert [one["revision"] for one in (*first["items"], *second["items"])] == [3, 2, 1]
+        assert second["next_cursor"] is None
+        assert http.delete(scenario, headers={"If-Match": "*"}).status_code == 204
+
+
+def test_datasets_are_listed_though_one_of_them_is_damaged(live: Live) -> None:
+    with live.client() as client:
+        damaged = client.add_dataset(small_dataset(name="damaged").to_plain())
+        store = live.service.store
+        store.blobs.delete(store.datasets.get(damaged["id"]).blob)
+        live.service.datasets._kept.clear()
+        listed = {one["id"]: one for one in client.datasets()}
+        assert listed[damaged["id"]] == damaged
+        assert listed[live.dataset] == client.dataset(live.dataset)
+    store.blobs.put(dataset_to_bytes(small_dataset(name="damaged")))
+
+
+def test_a_stream_of_a_run_that_has_ended_closes(live: Live) -> None:
+    run = ask(live, fresh=True, seed=4)["id"]
+    last = live.service.store.runs.get(run).last_event
+    with live.http(Role.VIEWER) as http:
+        http.timeout = 5.0
+        resumed = http.get(f"{PREFIX}/runs/{run}/events", headers={"Last-Event-ID": str(last)})
+        beyond = http.get(f"{PREFIX}/runs/{run}/events", params={"after": last + 7})
+    assert resumed.text == beyond.text == ": wattplan\n\n"
 
 
 def test_scenarios_stand_on_one_another(live: Live) -> None:

@@ -34,7 +34,11 @@ def session(url: str, admin: str) -> set[str]:
         assert http.post("/runs", json={"key": admin}).status_code == 422
         assert http.post("/explanations", json={"kind": "why", "line": "small", "placement": admin}).status_code in (409, 422)
         assert http.post("/keys", content=b"{" + admin.encode()).status_code in (400, 422)
-        assert key not in http.get("/audit-log").text
+        assert http.delete(f"/keys/{key}").status_code == 404
+        assert http.delete(f"/keys/{'x' * 460}{key}").status_code == 404  # where the path is cut off
+        log = http.get("/audit-log").text
+        assert f"/keys/{key[:15]}_..." in log
+        assert (keys.split(key) or ("", key))[1][:10] not in log
         assert key not in http.get("/keys").text
         solved = http.post("/runs", json={"line": "small", "mode": "plan"}, headers={"Prefer": "wait=60", "Idempotency-Key": key})
         assert solved.json()["state"] == "succeeded"

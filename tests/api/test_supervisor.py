@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from api import supervisor as supervising
+from api.metrics import RUNS
 from api.schemas.runs import RunRequest
 from api.service import Service
 from api.settings import Settings
@@ -356,6 +358,170 @@ def test_studies_that_fail_hold_up_nothing_else(store: Store, served: Served, mo
         await jobs(engine, 1)
         engine.end(run, done())
         await in_state(store, run, RunState.SUCCEEDED)
+        await service.supervisor.close()
+
+    asyncio.run(check())
+
+
+def baselined(store: Store) -> str:
+    """A baseline of the line."""
+    line = store.lines.get("small")
+    summary, sha = MADE.summary, store.blobs.put(plan_to_bytes(MADE))
+    asked = {"mode": RunMode.PLAN, "changes": [], "options": {"gap": 0.0}, "question": "q", "code_version": "1", "created_by": "anna"}
+    run = store.runs.create(base_dataset_id=line.dataset_id, dataset_id=line.dataset_id, line_id=line.id, **asked)
+    figures = {"npv_usd": summary.npv_usd, "bound_usd": summary.bound_usd, "gap": summary.gap}
+    assert store.runs.finish(run.id, 0, RunState.SUCCEEDED, plan_blob=sha, **figures)
+    assert store.lines.begin(line.id, run.id, line.dataset_id)
+    return run.id
+
+
+NOT_SCORED = Ended(
+    Fate.DONE, {"plan": None, "stop_reason": "user_stop", "failure": {"kind": "no_plan", "detail": "stopped", "faults": []}}
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("end", "state"), [(NOT_SCORED, RunState.CANCELLED), (Ended(Fate.OVERDUE), RunState.FAILED)])
+def test_an_evaluation_that_was_cut_short_has_no_answer_and_is_none(store: Store, served: Served, end: Ended, state: RunState) -> None:
+    async def check() -> None:
+        baselined(store)
+        service, engine = await served()
+        asked = RunRequest(mode=RunMode.EVALUATE, line="small")
+        run, _ = service.accept(asked, "anna")
+        service.supervisor.ring()
+        await jobs(engine, 1)
+        engine.end(run.id, end)
+        found = await in_state(store, run.id, state)
+        assert found.solution_status is None
+        assert state is RunState.CANCELLED or found.problem["code"] == "time_limit"
+        again, stored = service.accept(asked, "anna")
+        assert (again.id != run.id, stored) == (True, False)
+        await service.supervisor.close()
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("where", ["finish", "get", "begin", "events"])
+def test_an_end_is_told_once_though_the_store_goes_away_behind_it(
+    store: Store, served: Served, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The database takes the end, and does not answer what follows."""
+    broken: list[str] = []
+
+    def failing(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **more: Any) -> Any:
+            found = None if name in broken else real(*arguments, **more)
+            if name == "finish" and found is not None:
+                broken.append(where)
+            if name in broken:
+                broken.remove(name)
+                raise OperationalError("SELECT", {}, ConnectionError("gone"))
+            return found
+
+        return call
+
+    async def check() -> None:
+        service, engine = await served()
+        run = ask(service)
+        await jobs(engine, 1)
+        counted = RUNS.labels("plan", "succeeded", "gap_reached")._value
+        before, told = counted.get(), list[tuple[str, str]]()
+        real = service.broadcast.publish
+        monkeypatch.setattr(service.broadcast, "publish", lambda id, event: (told.append((id, event.kind)), real(id, event)))
+        for owner, name in ((store.runs, "finish"), (store.runs, "get"), (store.runs, "events"), (store.lines, "begin")):
+            monkeypatch.setattr(owner, name, failing(name, getattr(owner, name)))
+        engine.end(run, done())
+        await until(lambda: (run, "end") in told)
+        await asyncio.sleep(0.1)
+        assert broken == [], "it was away"
+        assert told.count((run, "end")) == 1
+        assert store.lines.get("small").run_id == run
+        assert counted.get() == before + 1
+        assert service.supervisor._untold == set()
+        await service.supervisor.close()
+
+    asyncio.run(check())
+
+
+def test_data_that_cannot_be_read_for_a_moment_fails_no_run_and_holds_up_no_other(
+    store: Store, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "READ_AGAIN", 0.5)
+    monkeypatch.setattr(supervising, "IDLE", 0.05)
+    real, away = store.blobs._read, [OSError(errno.EMFILE, "Too many open files")]
+
+    def read(sha: str) -> bytes | None:
+        if away:
+            raise away.pop()
+        return real(sha)
+
+    async def check() -> None:
+        service, engine = await served()
+        run, other = ask(service), ask(service)
+        monkeypatch.setattr(store.blobs, "_read", read)
+        assert (await jobs(engine, 1)).run_id == other
+        engine.end(other, done())
+        assert (await jobs(engine, 2)).run_id == run
+        assert away == []
+        assert store.runs.get(run).state is RunState.RUNNING
+        engine.end(run, done())
+        await in_state(store, run, RunState.SUCCEEDED)
+        await service.supervisor.close()
+
+    asyncio.run(check())
+
+
+def test_plan_that_cannot_be_read_for_a_moment_at_the_start_is_the_answer_later(
+    store: Store, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "READ_AGAIN", 0.05)
+    monkeypatch.setattr(supervising, "IDLE", 0.05)
+    real, away = store.blobs._read, [OSError(errno.EIO, "Input/output error")] * 2
+
+    def read(sha: str) -> bytes | None:
+        if away:
+            raise away.pop()
+        return real(sha)
+
+    async def check() -> None:
+        service, engine = await served()
+        run = ask(service)
+        await jobs(engine, 1)
+        incumbent(engine, run)
+        await until(lambda: store.runs.get(run).plan_blob is not None)
+        engine.active.clear()
+        await service.supervisor.stop(run)
+        await killed(service)
+        monkeypatch.setattr(store.blobs, "_read", read)
+        service, engine = await served()
+        found = await in_state(store, run, RunState.SUCCEEDED)
+        assert (found.stop_reason, found.npv_usd, away, engine.jobs) == ("user_stop", MADE.summary.npv_usd, [], [])
+        await service.supervisor.close()
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("failure", [None, {"kind": "no_plan", "detail": "", "faults": []}])
+def test_less_than_an_earlier_attempt_had_found_does_not_replace_it(store: Store, served: Served, failure: Any) -> None:
+    async def check() -> None:
+        service, engine = await served()
+        run = ask(service)
+        await jobs(engine, 1)
+        incumbent(engine, run)
+        await until(lambda: store.runs.get(run).plan_blob is not None)
+        kept = store.runs.get(run).plan_blob
+        engine.end(run, LOST)
+        job = await jobs(engine, 2)
+        assert job.start == store.blobs.get(kept)
+        npv, bound = MADE.summary.npv_usd or 0.0, MADE.summary.bound_usd or 0.0
+        worse = {**MADE.summary.model_dump(mode="json"), "npv_usd": npv - 1e5, "bound_usd": bound + 1e6, "gap": 0.5}
+        worse |= {"status": "feasible", "stop_reason": "time_limit"}
+        outcome = {"plan": None if failure else b"a worse plan", "summary": worse, "baseline_npv_usd": npv - 7, "difference_usd": 0.0}
+        engine.end(run, Ended(Fate.DONE, {**outcome, **({"failure": failure} if failure else {})}))
+        found = await in_state(store, run, RunState.SUCCEEDED)
+        assert (found.plan_blob, found.npv_usd, found.bound_usd, found.solution_status) == (kept, npv, bound, "optimal")
+        assert (found.stop_reason, found.answer["summary"]["npv_usd"]) == ("time_limit", npv)
+        assert found.answer["difference_usd"] == pytest.approx(7)
+        assert store.runs.events(run)[-1].payload["npv_usd"] == npv
         await service.supervisor.close()
 
     asyncio.run(check())

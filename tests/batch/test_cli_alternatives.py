@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from models.plan_files import read_plan
+from optimizer import SolverError
+from optimizer.tradeoffs import alternatives as module
+from optimizer.tradeoffs.level import Asking
 from tests.conftest import Wattplan
 from tests.optimizer.tradeoffs.hand import DEARER, LOSS, racks_at, write_plans
 
@@ -37,6 +41,28 @@ def test_alternatives_are_written_with_their_report(given: Path, tmp_path: Path,
     again = wattplan("alternatives", given / "plan", "-o", out, "--number", 1, "--loss", LOSS, "--tries", 2, "--threads", 1)
     assert again.code == 0
     assert "apart 30.0%" in again.out.replace("apart 30.0 %", "apart 30.0%")
+
+
+def test_those_found_before_the_solver_failed_are_written(
+    given: Path, tmp_path: Path, wattplan: Wattplan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = module.alternatives
+
+    def failing(asking: Asking, number: int, told: Callable[[module.Alternative], None]) -> list[module.Alternative]:
+        real(asking, min(number, 1), told)
+        raise SolverError("it is gone")
+
+    monkeypatch.setattr(module, "alternatives", failing)
+    asked = ["alternatives", given / "plan", "-o", tmp_path / "out", "--number", 2, "--loss", LOSS, "--tries", 2, "--threads", 1]
+    ended = wattplan(*asked)
+    assert ended.code == 1
+    assert "no more than 1 of 2 were found: the solver failed: it is gone" in ended.out
+    assert read_plan(tmp_path / "out" / "1").summary.npv_usd is not None
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["failed"] == "the solver failed: it is gone"
+    monkeypatch.setattr(module, "alternatives", lambda asking, number, told: failing(asking, 0, told))
+    none = wattplan(*asked)
+    assert none.code == 5
+    assert none.errors == ["error: the solver failed: it is gone"]
 
 
 def test_no_alternative_writes_nothing(given: Path, tmp_path: Path, wattplan: Wattplan) -> None:

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from models.files import write_dataset
-from models.plan_files import read_plan
+from models.plan import PLAN_COLUMNS, empty_table
+from models.plan_files import read_plan, write_plan
 from tests.conftest import Wattplan
+from tests.models.hand_plan import hand_plan
 from tests.optimizer.futures.small import newsvendor
 
 SCENARIOS = """
@@ -54,6 +56,7 @@ def test_a_plan_for_two_futures(given: tuple[Path, Path], tmp_path: Path, wattpl
     told = pd.read_csv(tmp_path / "out" / "scenarios.csv")
     for row in told.to_dict("records"):
         assert read_plan(tmp_path / "out" / row["plan"]).summary.npv_usd == pytest.approx(row["npv_usd"])
+        assert wattplan("show", tmp_path / "out" / row["plan"]).code == 0, "its dataset stands beside it"
     made = json.loads((tmp_path / "out" / "scenarios.json").read_text())
     assert [change["max_gpus"] for scenario in made for change in scenario["changes"]] == [20, 80]
 
@@ -107,3 +110,13 @@ def test_an_infeasible_scenario_ends_with_3(given: tuple[Path, Path], tmp_path: 
     )  # fmt: skip
     assert ended.code == 3
     assert "scenario 'depth: deep': no plan can meet every limit" in ended.errors[0]
+
+
+def test_a_plan_of_other_periods_is_no_start(given: tuple[Path, Path], tmp_path: Path, wattplan: Wattplan) -> None:
+    racks = hand_plan().racks.assign(period=["2026-01", "2026-02", "2026-03", "2026-04", "2026-03", "2026-04"])
+    tables = {name: empty_table(name) for name in PLAN_COLUMNS}
+    write_plan(hand_plan(**{**tables, "racks": racks}), tmp_path / "monthly")
+    options = ["--scenarios", given[1], "--decide-before", "2026-Q2", "--plan", tmp_path / "monthly"]
+    ended = wattplan("futures", given[0], *options, "-o", tmp_path / "out")
+    assert ended.code == 2
+    assert "its periods are not those of the dataset" in ended.errors[0]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from batch.commands.plan_folder import check_writable
 from models.files import read_dataset
-from tests.conftest import Wattplan
+from tests.conftest import ROOT, Wattplan
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -144,3 +145,21 @@ def test_a_plan_folder_is_not_taken_for_a_dataset_folder(wattplan: Wattplan, fol
     assert ended.code == 2
     assert "holds other things than a plan" in ended.errors[0]
     assert sorted(os.listdir(folder)) == before
+
+
+def test_a_fault_reads_as_the_readme_says(wattplan: Wattplan, folder: Path) -> None:
+    edit(folder / "power_blocks.csv", "prairie-1-hall-b,prairie-1,", "prairie-1-hall-b,prairi-1,")
+    [error] = wattplan("check", folder).errors
+    assert error in (ROOT / "README.md").read_text().splitlines()
+
+
+def test_a_mount_point_is_refused_as_the_folder_of_a_result(wattplan: Wattplan, folder: Path) -> None:
+    """Nothing can be renamed to its name: a plan that took hours would be lost at the end."""
+    for command in (["plan", folder, "-o", "/proc"], ["convert", folder, "/proc"]):
+        ended = wattplan(*command)
+        assert ended.code == 2
+        assert ended.errors == ["error: /proc: is a mount point, which cannot be replaced; allowed: a folder inside it, such as /proc/new"]
+
+
+def test_a_device_may_be_written_into() -> None:
+    check_writable(Path(os.devnull))

@@ -16,7 +16,7 @@ import pytest
 
 import optimizer
 from models.dataset import Dataset
-from models.files import read_dataset
+from models.files import read_dataset, write_dataset
 from models.plan import (
     PLAN_COLUMNS,
     AuditSummary,
@@ -30,9 +30,11 @@ from models.plan import (
     relative_gap,
     status_of,
 )
-from models.plan_files import read_plan
+from models.plan_files import read_plan, write_plan
 from optimizer import spreadsheet
 from tests.conftest import Wattplan
+from tests.factories import small_dataset
+from tests.models.hand_plan import hand_plan
 
 NPV = 2e9
 
@@ -360,4 +362,72 @@ def test_the_second_signal_aborts(wattplan: Wattplan, kernel: Any, template_fold
     ended = wattplan("plan", template_folder, "-o", target, "--json")
     assert ended.code == 5
     assert ended.document["error"]["kind"] == "aborted"
+    assert ended.document["error"]["messages"] == ["aborted; no plan was written"]
     assert os.listdir(target.parent) == []
+
+
+def test_after_an_abort_the_best_plan_so_far_is_there(wattplan: Wattplan, kernel: Any, template_folder: Path, target: Path) -> None:
+    def solve(dataset: Dataset, *, keep: Callable[[Plan], None], **_: Any) -> Plan:
+        keep(plan_of(dataset))
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(10)
+        return plan_of(dataset)
+
+    kernel(solve)
+    ended = wattplan("plan", template_folder, "-o", target)
+    assert ended.code == 5
+    assert ended.errors == [f"error: aborted; the best plan so far is in {target}"]
+    assert read_plan(target).summary.npv_usd == NPV
+
+
+def test_after_a_solver_that_failed_the_best_plan_so_far_is_named(
+    wattplan: Wattplan, kernel: Any, template_folder: Path, target: Path
+) -> None:
+    def solve(dataset: Dataset, *, keep: Callable[[Plan], None], **_: Any) -> Plan:
+        keep(plan_of(dataset))
+        raise optimizer.SolverError("it is gone")
+
+    kernel(solve)
+    ended = wattplan("plan", template_folder, "-o", target)
+    assert ended.code == 5
+    assert ended.errors == [f"error: the solver failed: it is gone; the best plan so far is in {target}"]
+    assert read_plan(target).summary.npv_usd == NPV
+
+
+@pytest.mark.parametrize("name", ["m.mps", "baseline/m.mps", "../p/m.mps", ""])
+def test_the_matrix_cannot_lie_in_the_folder_that_is_replaced(
+    wattplan: Wattplan, kernel: Any, template_folder: Path, target: Path, name: str
+) -> None:
+    calls = kernel(lambda dataset, **_: plan_of(dataset))
+    ended = wattplan("plan", template_folder, "-o", target, "--write-mps", target / name)
+    assert ended.code == 2
+    assert f"lies in {target}, which is replaced as a whole by the plan" in ended.errors[0]
+    assert not calls
+    assert not target.exists()
+
+
+def test_a_plan_of_other_periods_is_no_start(wattplan: Wattplan, kernel: Any, target: Path, tmp_path: Path) -> None:
+    calls = kernel(lambda dataset, **_: plan_of(dataset))
+    write_dataset(small_dataset(name="by month", period="month"), tmp_path / "monthly.json")
+    write_plan(hand_plan(), tmp_path / "q")
+    ended = wattplan("plan", tmp_path / "monthly.json", "-o", target, "--start", tmp_path / "q")
+    assert ended.code == 2
+    problem = "its periods are not those of the dataset 'by month' (found '2026-Q1'); allowed: a month written like 2026-03"
+    assert ended.errors == [f"error: {tmp_path / 'q'}: {problem}"]
+    assert not calls
+
+
+def test_what_a_person_put_beside_the_baseline_is_not_lost(wattplan: Wattplan, kernel: Any, template_folder: Path, target: Path) -> None:
+    calls = kernel(lambda dataset, **_: plan_of(dataset))
+    wattplan("plan", template_folder, "-o", target, "--baseline", "spreadsheet")
+    (target / "baseline" / "notes.md").write_text("mine")
+    assert wattplan("plan", template_folder, "-o", target, "--baseline", "spreadsheet").code == 1
+    assert wattplan("plan", template_folder, "-o", target).code == 1
+    assert (target / "baseline" / "notes.md").read_text() == "mine"
+    (target / "baseline" / "slides.pptx").write_text("mine")
+    ended = wattplan("plan", template_folder, "-o", target)
+    assert ended.code == 2
+    assert "baseline/slides.pptx" in ended.errors[0]
+    assert (target / "baseline" / "slides.pptx").read_text() == "mine"
+    assert len(calls) == 3

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pytest
 
 import optimizer
 from batch.commands import plan_folder
-from models.files import read_dataset
+from models.files import read_dataset, write_dataset
 from models.plan import PLAN_COLUMNS, Plan
 from models.plan_files import read_plan, write_plan
 from optimizer.spreadsheet import spreadsheet_plan
@@ -176,3 +178,114 @@ def test_stored_baseline_is_found(planned: Path, tmp_path: Path) -> None:
     assert its_dataset is dataset
     write_plan(stored, tmp_path / "alone")
     assert plan_folder.baseline_of(tmp_path / "alone", None, dataset) == (None, None)
+
+
+def test_a_plan_without_contracts_and_supply_can_be_seen(wattplan: Wattplan, tmp_path: Path) -> None:
+    """Its dataset has tables that may not be missing and are empty."""
+    write_dataset(small_dataset(contracts=[], supply=[]), tmp_path / "none")
+    assert wattplan("plan", tmp_path / "none", "-o", tmp_path / "p", "--threads", 1, "-q").code == 0
+    (tmp_path / "change.yaml").write_text("type: discount.rate\ndiscount_rate: 0.2\n")
+    plan = tmp_path / "p"
+    for command in (
+        ["show", plan], ["report", plan, "-o", tmp_path / "r.html"], ["export", plan, "-o", tmp_path / "x.xlsx"], ["diff", plan, plan],
+        ["prices", plan], ["whatif", plan, "-c", tmp_path / "change.yaml", "--threads", 1],
+    ):  # fmt: skip
+        ended = wattplan(*command)
+        assert (ended.code, ended.errors) == (0, []), command
+    (tmp_path / "d.csv").write_text("row,rule,decision,gen_id,value\nno,max,installed,h100,0\n")
+    assert wattplan("plan", plan / "dataset.json", "-o", tmp_path / "q", "--directives", tmp_path / "d.csv", "-q").code == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "said"),
+    [
+        ("racks", "site_id", "zz", "racks, site_id: unknown site (found 'zz')"),
+        ("racks", "period", "2050-Q1", "racks, period: is outside the horizon (found '2050-Q1')"),
+        ("decisions", "id", "zz", "decisions, id: unknown id of the decision sign (found 'zz')"),
+    ],
+)
+@pytest.mark.parametrize("command", ["diff", "show", "prices"])
+def test_a_plan_edited_by_hand_that_names_what_there_is_not(
+    wattplan: Wattplan, plan_copy: Path, planned: Path, command: str, table: str, column: str, value: str, said: str
+) -> None:
+    if table == "decisions":
+        (plan_copy / "decisions.csv").write_text("kind,id,period,mw\nsign,zz,2026-Q1,0.0\n")
+    else:
+        frame = pd.read_csv(plan_copy / f"{table}.csv", dtype=str, keep_default_na=False)
+        frame.loc[0, column] = value
+        frame.to_csv(plan_copy / f"{table}.csv", index=False)
+    ended = wattplan(command, *([planned] if command == "diff" else []), plan_copy)
+    assert ended.code == 2
+    assert ended.errors[0].startswith(f"error: {plan_copy}, {said}")
+
+
+def test_suggested_commands_can_be_copied(wattplan: Wattplan, tmp_path: Path) -> None:
+    mine = tmp_path / "my data"
+    assert wattplan("new", mine).out.splitlines()[1:] == [f"next: wattplan check '{mine}'", f"then: wattplan plan '{mine}' -o plan"]
+
+
+def damaged(path: Path) -> None:
+    """A workbook of a dataset whose list of parts is no XML."""
+    write_dataset(small_dataset(), path)
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, b"<Types" if name == "[Content_Types].xml" else content)
+
+
+def test_convert_names_a_damaged_workbook(wattplan: Wattplan, tmp_path: Path) -> None:
+    damaged(tmp_path / "d.xlsx")
+    ended = wattplan("convert", tmp_path / "d.xlsx", tmp_path / "out")
+    assert ended.code == 2
+    [error] = ended.errors
+    assert error.startswith(f"error: {tmp_path / 'd.xlsx'}: cannot be read as a workbook")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "csv"]])
+@pytest.mark.parametrize("name", ["out.zip", "out.csv", "out.xls"])
+@pytest.mark.parametrize("kind", ["dataset", "plan"])
+def test_convert_makes_no_folder_named_like_a_file(
+    wattplan: Wattplan, template_folder: Path, planned: Path, tmp_path: Path, kind: str, name: str, options: list[str]
+) -> None:
+    ended = wattplan("convert", template_folder if kind == "dataset" else planned, tmp_path / name, *options)
+    assert ended.code == 2
+    assert name in ended.errors[0]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("what", ["workbook", "plan workbook", "settings", "summary", "text"])
+def test_convert_replaces_no_file_of_another_kind(
+    wattplan: Wattplan, template_folder: Path, planned: Path, tmp_path: Path, what: str
+) -> None:
+    file = tmp_path / ("x.json" if what in ("settings", "summary") else "x.xlsx")
+    match what:
+        case "workbook":
+            openpyxl.Workbook().save(file)
+        case "plan workbook":
+            write_plan(read_plan(planned), file)
+        case "settings":
+            file.write_text('{"name": "my-package", "version": "1.0"}')
+        case "summary":
+            shutil.copy(planned / "summary.json", file)
+        case "text":
+            file.write_text("mine")
+    before = file.read_bytes()
+    ended = wattplan("convert", template_folder, file)
+    assert ended.code == 2
+    assert "is there and holds no dataset" in ended.errors[0]
+    assert "remove this one first" in ended.errors[0]
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.xlsx"])
+def test_convert_replaces_a_file_of_its_kind(wattplan: Wattplan, template_folder: Path, planned: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    assert wattplan("convert", planned / "dataset.json", tmp_path / name).code == 0, "what has no content is no loss"
+    assert wattplan("convert", template_folder, tmp_path / name).code == 0
+    assert read_dataset(tmp_path / name).sha256 == read_dataset(template_folder).sha256
+    if name == "x.xlsx":
+        ended = wattplan("convert", planned, tmp_path / name)
+        assert ended.code == 2
+        assert "is there and holds no plan" in ended.errors[0]

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import optimizer
 from batch.cli import run
 from models.files import read_dataset
 from models.plan_files import read_plan
 from optimizer.audit import audit
 from optimizer.highs import Control
 from optimizer.whatif import WARMING, Answer, Planner
+from tests.models.hand_plan import summary
 
 DATASET = Path(__file__).resolve().parents[2] / "data" / "teaching" / "sign-or-decline"
 
@@ -123,3 +128,17 @@ def test_warming_up_counts_for_the_time_limit(
     assert answered(["whatif", str(planned), "--change", str(path), "--time-limit", "30"], capsys)[0] == 0
     assert 0 < given[0] <= 30 * WARMING
     assert 0 < given[1] <= 29
+
+
+def test_a_stop_before_any_plan_is_no_lack_of_time(
+    planned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(self: Planner, *_: Any, stop: threading.Event, **__: Any) -> Answer:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.wait(10)
+        raise optimizer.NoPlanError(summary(npv_usd=None))
+
+    monkeypatch.setattr(Planner, "change", stopped)
+    path = changes_file(tmp_path, {"type": "discount.rate", "discount_rate": 0.2})
+    assert run(["whatif", str(planned), "-c", str(path), "-q"]) == 4
+    assert capsys.readouterr().err.splitlines()[-1] == "error: no plan was found before it was stopped. More time: --time-limit"

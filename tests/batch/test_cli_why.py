@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from batch.cli import run
 from models.files import write_dataset
+from optimizer import SolverError
+from optimizer.explain import conflict as conflict_module
+from optimizer.explain import why_not as why_not_module
 from tests.conftest import Wattplan
 from tests.factories import small_dataset
 
@@ -72,6 +76,7 @@ def test_a_conflict_not_decided_in_time_is_not_called_infeasible(folder: Path, w
     [
         (["--time-limit", "0"], "--time-limit: 0.0 cannot be"),
         (["--threads", "0"], "--threads: 0 cannot be"),
+        (["--seed", "-1"], "--seed: -1 cannot be"),
         (["--directives", "none.csv"], "none.csv: does not exist"),
     ],
 )
@@ -131,6 +136,9 @@ def test_why_not_as_json(folder: Path, wattplan: Wattplan) -> None:
         (["why", "c@b"], "c served from b: the plan does not do this; ask why-not"),
         (["why", "h10@a"], "h10: there is no such contract or generation; did you mean 'h100'?"),
         (["why", "c@a", "--time-limit", "-1"], "--time-limit: -1.0 cannot be; allowed: seconds, more than 0"),
+        (["why", "c@a", "--seed", "-1"], "--seed: -1 cannot be; allowed: 0 to"),
+        (["why-not", "h100@b", "--seed", "-1"], "--seed: -1 cannot be; allowed: 0 to"),
+        (["prices", "--seed", "-1"], "--seed: -1 cannot be; allowed: 0 to"),
         (["why-not", "h100@c"], "c: there is no such site; allowed: a, b"),
         (["why-not", "--gpus", "5", "--gen", "h10"], "h10: there is no such generation; did you mean 'h100'?"),
         (["why-not", "--gpus", "0", "--site", "a"], "0 GPUs: allowed is 1 or more"),
@@ -145,3 +153,17 @@ def test_questions_that_cannot_be(arguments: list[str], said: str, folder: Path,
     assert found.code == 2
     assert found.errors[0].startswith(f"error: {said}")
     assert found.document["error"]["kind"] in ("bad_placement", "bad_option")
+
+
+@pytest.mark.parametrize("command", ["why-not", "conflict"])
+def test_a_solver_that_fails_is_named(command: str, folder: Path, wattplan: Wattplan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any, **__: Any) -> None:
+        raise SolverError("it is gone")
+
+    monkeypatch.setattr(conflict_module, "explain_conflict", failing)
+    monkeypatch.setattr(why_not_module, "why_not", failing)
+    rest = [folder / "data.json"] if command == "conflict" else [folder / "plan", "h100@b"]
+    found = wattplan(command, *rest, "--json")
+    assert found.code == 5
+    assert found.document["error"]["kind"] == "solver"
+    assert found.errors == ["error: the solver failed: it is gone"]

@@ -190,6 +190,22 @@ def test_exceptions_are_those_of_the_plan(case: Case, book: Workbook) -> None:
     assert late["usd"] == pytest.approx(case.plan.contracts["damages_usd"].groupby(case.plan.contracts["contract_id"]).sum()[late["id"]])
 
 
+def test_late_gpus_are_no_megawatts(case: Case, book: Workbook) -> None:
+    head, *body = book["Exceptions"].iter_rows()
+    at = [str(cell.value) for cell in head].index("most")
+    formats = {str(row[0].value): row[at].number_format for row in body if row[at].value is not None}
+    assert formats.pop("late") == number_format("GPUs")
+    assert set(formats.values()) <= {number_format("MW")}
+
+
+def test_a_figure_that_is_not_known_is_a_number(case: Case) -> None:
+    """A plan of another version may have one."""
+    summary = case.plan.summary.model_copy(update={"kpis": {**case.plan.summary.kpis, "rack_years": 7.5}})
+    found = opened(workbook_bytes(Plan(summary, case.plan.tables, case.plan.events), case.dataset))
+    row = next(row for row in rows(found, "KPIs") if row["figure"] == "rack_years")
+    assert (row["meaning"], row["plan"]) == ("rack years", 7.5)
+
+
 def test_what_changed_is_the_difference_of_the_two_plans(slip: tuple[Plan, Dataset, Plan, Dataset]) -> None:
     """2 racks fewer: 20 GPUs less at 3 USD, price and damages, over 8760 hours, less 20,000 USD of capital."""
     after, new, before, old = slip
@@ -336,6 +352,7 @@ def test_export_compares_with_another_plan(wattplan: Wattplan, folder: Path, sli
         ("text", "is not a workbook"),
         ("folder", "is a folder"),
         ("dataset", "holds a dataset"),
+        ("someone's", "is a workbook that no export wrote"),
         ("plan", "holds a plan"),
         ("csv", "ends with .xlsx"),
     ],
@@ -351,6 +368,8 @@ def test_export_replaces_nothing_else(wattplan: Wattplan, folder: Path, slip: An
             write_dataset(slip[1], file)
         case "plan":
             write_plan(slip[0], file)
+        case "someone's":
+            Workbook().save(file)
     before = file.read_bytes() if file.is_file() else None
     ended = wattplan("export", folder, "--xlsx", file)
     assert ended.code == 2

@@ -12,10 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import altair as alt
+import pandas as pd
 import pytest
 
 from batch.report import write_report
-from batch.report.page import money, report_html
+from batch.report.page import Part, Section, money, page_html, report_html
 from batch.report.site_map import HEIGHT, Projection, site_use
 from batch.report.tables import contracts_table, racks_table, sites_table, terms_table
 from batch.units import unit
@@ -206,6 +208,14 @@ def opened(path: Path) -> tuple[str, list[str]]:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
+def test_a_chart_of_many_rows_is_drawn() -> None:
+    """Altair refuses more than 5,000 of its own accord; 500 contracts over 12 quarters have more."""
+    frame = pd.DataFrame({"n": range(6_000), "racks": 1.0})
+    chart = alt.Chart(frame).mark_point().encode(x="n:Q", y="racks:Q")
+    (spec,) = specs(page_html("many", "", [Section("many", "Many", "", [Part(chart=chart)])])).values()
+    assert [len(rows) for rows in spec["datasets"].values()] == [6_000]
+
+
 def test_a_browser_draws_every_picture_and_complains_of_nothing(tmp_path: Path) -> None:
     best, dataset = planned()
     path = tmp_path / "report.html"

@@ -77,3 +77,30 @@ def test_faults_name_file_and_line() -> None:
     files = folder_files(small_dataset())
     files["sites.csv"] = files["sites.csv"].replace(b"site_id", b"site_idd", 1)
     assert "sites.csv" in refused(packed(**files))
+
+
+@pytest.mark.parametrize("folder", ["", "mine/"])
+def test_folders_inside_are_left_out_as_where_the_folder_is_read(folder: str, tmp_path: Path) -> None:
+    dataset = small_dataset()
+    more = {"old/sites.csv": b"junk", "old/dataset.toml": b"junk", "pictures/site.png": b"junk"}
+    files = folder_files(dataset) | more
+    data = packed(**{folder + name: content for name, content in files.items()}, **({"read-me.txt": b"hello"} if folder else {}))
+    assert from_bytes("upload.zip", data, ".zip").sha256 == dataset.sha256
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    assert read_dataset(tmp_path).sha256 == dataset.sha256
+
+
+def test_two_datasets_in_one_archive_are_refused() -> None:
+    files = folder_files(small_dataset())
+    said = refused(packed(**{f"{folder}/{name}": content for folder in ("a", "b") for name, content in files.items()}))
+    assert said.startswith("upload.zip, b/dataset.toml: has a table or settings outside of its folder a/")
+    stray = refused(packed(**{f"a/{name}": content for name, content in files.items()}, **{"sites.csv": files["sites.csv"]}))
+    assert stray.startswith("upload.zip, sites.csv: has a table or settings outside of its folder a/")
+
+
+def test_a_folder_in_place_of_a_table_is_named() -> None:
+    files = folder_files(small_dataset())
+    files["sites.csv/x"] = files.pop("sites.csv")
+    assert "sites.csv: is a folder" in refused(packed(**files))

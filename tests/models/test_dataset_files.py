@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from models.dataset import Dataset
 from models.faults import DatasetError, Fault, InputError, StorageError
-from models.files import from_plain, read_dataset, write_dataset
+from models.files import dataset_from_bytes, dataset_to_bytes, from_plain, read_dataset, write_dataset
+from models.files.archive import archive_bytes
+from models.files.atomic import write_bytes
 from models.files.csv_folder import folder_files, parse_folder
 from models.files.json_file import json_bytes, parse_json
 from models.files.workbook import parse_workbook, workbook_bytes
@@ -69,6 +71,26 @@ def test_a_written_dataset_reads_back_the_same(tmp_path: Path, ending: str) -> N
     found = read_dataset(path)
     assert found.to_plain() == dataset.to_plain()
     assert found.sha256 == dataset.sha256
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, ".zip"])
+def test_a_dataset_without_contracts_and_supply_reads_back_the_same(tmp_path: Path, ending: str) -> None:
+    """Tables that may not be missing may be empty: they are written so, and the content hash is the same in every format."""
+    dataset, path = small_dataset(contracts=[], supply=[]), tmp_path / f"d{ending}"
+    if ending == ".zip":
+        path.write_bytes(archive_bytes(dataset))
+    else:
+        write_dataset(dataset, path)
+    found = read_dataset(path)
+    assert found.sha256 == dataset.sha256
+    assert found["contracts"].empty
+    assert dataset_from_bytes(dataset_to_bytes(dataset)).sha256 == dataset.sha256
+    plain = dataset.to_plain()
+    assert [name for name, rows in plain.items() if not rows] == [
+        "supply", "contracts", "contract_generations", "contract_ramp", "contract_prices",
+    ]  # fmt: skip
+    rows = {name: dataset.table_rows(name) for name in plain if name != "dataset" and plain[name]}
+    assert Dataset(dataset.settings, rows).sha256 == dataset.sha256
 
 
 def test_formats_can_be_asked_for_by_name(tmp_path: Path) -> None:
@@ -416,6 +438,28 @@ def test_a_folder_with_other_things_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "f.json").mkdir()
     with pytest.raises(StorageError, match="a folder stands in its place"):
         write_dataset(small_dataset(), tmp_path / "f.json")
+
+
+def test_tables_without_settings_are_someones_own(tmp_path: Path) -> None:
+    """No dataset.toml, no dataset: sites.csv there is not ours to delete."""
+    (tmp_path / "sites.csv").write_text("mine")
+    with pytest.raises(InputError, match=r"holds other things than a dataset: sites\.csv"):
+        write_dataset(small_dataset(), tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("sites.csv", "mine")]
+
+
+def test_a_pipe_is_written_into_and_stays(tmp_path: Path) -> None:
+    """As /dev/null and /dev/stdout must: a file renamed over one would take its place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_bytes(pipe, b"all of it")
+        assert pipe.is_fifo()
+        assert os.read(reader, 100) == b"all of it"
+    finally:
+        os.close(reader)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_a_row_number_beyond_every_sheet_is_refused_at_once() -> None:

@@ -151,6 +151,14 @@ def test_what_belongs_to_the_old_plan_stays_only_if_it_is_still_true(folder: Pat
     assert not stays or read_plan(folder / "baseline").summary.npv_usd == 1050.0
 
 
+def test_notes_beside_a_baseline_stay_where_the_baseline_does_not(folder: Path) -> None:
+    write_plan(hand_plan(), folder / "baseline")
+    (folder / "baseline" / "notes.md").write_text("mine")
+    write_plan(hand_plan(summary=summary(dataset={"name": "other", "sha256": "cd" * 32})), folder)
+    assert [path.name for path in (folder / "baseline").iterdir()] == ["notes.md"]
+    assert read_plan(folder).summary.dataset.name == "other"
+
+
 def _other_file(path: Path) -> None:
     (path / "thesis.tex").write_text("mine")
 

@@ -1,13 +1,22 @@
 // What every view has: choices that take effect at once, and tables that sort by their heads.
 
 for (const form of document.querySelectorAll("form[data-submits]")) {
-  form.querySelector("button[type=submit]")?.setAttribute("hidden", "");
+  const shows = form.querySelector("button[type=submit]");
+  shows?.setAttribute("hidden", "");
+  // With the arrow keys a choice changes at each step: then it takes effect by Enter, or by the button that comes back.
+  let byKeys = false;
+  form.addEventListener("keydown", (event) => {
+    byKeys = event.target instanceof HTMLSelectElement;
+    if (byKeys && event.key === "Enter") form.requestSubmit();
+  });
+  form.addEventListener("pointerdown", () => (byKeys = false));
   form.addEventListener("change", (event) => {
     const clears = event.target.dataset?.clears;
     for (const name of clears ? clears.split(" ") : []) {
       if (form.elements[name]) form.elements[name].disabled = true;
     }
-    form.requestSubmit();
+    if (byKeys) shows?.removeAttribute("hidden");
+    else form.requestSubmit();
   });
   // What is empty does not belong into the address.
   form.addEventListener("submit", () => {
@@ -21,10 +30,12 @@ addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("form[data-submits] :disabled")) field.disabled = false;
 });
 
+// What a cell is sorted by: a number, also one with its unit, or its text.
 function valueOf(cell) {
   const given = cell.dataset.value ?? cell.textContent.trim();
-  const number = Number(given.replaceAll(",", "").replace("−", "-"));
-  return given !== "" && Number.isFinite(number) ? number : given;
+  const parts = given.replaceAll(",", "").replace("−", "-").match(/^(\S+?)(?: (billion|million))?(?: (?:USD|%))?$/);
+  const number = parts === null ? NaN : Number(parts[1]) * ({ billion: 1e9, million: 1e6 }[parts[2]] ?? 1);
+  return Number.isFinite(number) ? number : given;
 }
 
 function compare(a, b) {

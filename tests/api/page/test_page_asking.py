@@ -332,7 +332,7 @@ def test_what_has_no_plan_is_explained(watched: Watched, live: Live, asked: dict
         assert page.request.get(f"{live.url}{file}").text().count("\n") > 1
 
 
-def test_why_not_is_asked_by_form_and_answered_in_words_first(watched: Watched, asked: dict[str, str]) -> None:
+def test_why_not_is_asked_by_form_and_answered_in_words_first(watched: Watched, live: Live, asked: dict[str, str]) -> None:
     page = watched.open(f"/explain?line={LINE}&site=narvik-no&gen=h100")
     page.get_by_label("GPUs in each period").fill("3000")
     page.get_by_role("button", name="Ask why not", exact=True).click()
@@ -344,6 +344,17 @@ def test_why_not_is_asked_by_form_and_answered_in_words_first(watched: Watched, 
     page.get_by_role("button", name="Ask why", exact=True).click()
     expect(page.locator("ul.answer")).to_contain_text("(proven)", timeout=PATIENCE)
     expect(page.get_by_role("heading", name="Where contracts go instead")).to_be_visible()
+    with live.client() as client:  # what is possible, but dear, since racks are few
+        wish = {"gpus": 40, "gen_id": "gb200", "contract_id": "bank_inference", "from_period": "2026-Q3"}
+        dear = next(
+            found
+            for gpus in (40, 60, 80)
+            if (found := client.explain(kind="why_not", run=asked["base"], wait=60, **{**wish, "gpus": gpus}))["answer"]["limits"]
+        )
+    page = watched.open(f"/explain/{dear['id']}")
+    limits = page.locator("section", has=page.get_by_role("heading", name="Limits that make it cost what it costs"))
+    assert limits.locator("tbody tr").count() == len(dear["answer"]["limits"])
+    assert dear["answer"]["limits"][0]["limit"]["words"] in limits.inner_text()
     watched.open(f"/explain?line={LINE}").get_by_label("Prices to confirm by solving again").fill("1")
     page.get_by_role("button", name="Price the limits").click()
     expect(page.locator("ul.answer li").first).to_contain_text("One MW more of", timeout=PATIENCE)

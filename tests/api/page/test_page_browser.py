@@ -7,11 +7,13 @@ import io
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
 from api.keys import Role
 from api.page.frame import HEADERS
+from api.page.frame import csv as file_of
 from tests.api.conftest import Live
 from tests.api.page.conftest import EVIL, LINE, Troubled, Watched
 from tests.api.page.test_sign_in import browser
@@ -168,6 +170,46 @@ def test_tables_sort_and_are_files(watched: Watched, troubled: Troubled, live: L
             answer = http.get(named(address))
             assert answer.headers["content-type"].startswith("text/csv"), address
             assert len(answer.text.splitlines()) > 1, address
+
+
+def test_numbers_with_units_sort_as_numbers(watched: Watched, troubled: Troubled) -> None:
+    page = watched.open(named("/sites"))
+    page.evaluate(
+        """() => {
+          const table = document.querySelector("table[data-sorts]");
+          const texts = ["84.6 %", "100.0 %", "−1.50 billion USD", "2.00 million USD", "+7", "1,200", ""];
+          const model = table.tBodies[0].rows[0];
+          table.tBodies[0].replaceChildren(...texts.map((text) => {
+            const row = model.cloneNode(true);
+            row.cells[1].textContent = text;
+            delete row.cells[1].dataset.value;
+            return row;
+          }));
+        }"""
+    )
+    page.locator("table[data-sorts] thead tr").last.locator("th").nth(1).locator("button").click()
+    found = page.locator("table[data-sorts] tbody tr td:nth-child(2)").all_text_contents()
+    assert found == ["2.00 million USD", "1,200", "100.0 %", "84.6 %", "+7", "−1.50 billion USD", ""]
+
+
+def test_a_choice_by_arrow_keys_waits_for_enter(watched: Watched, troubled: Troubled) -> None:
+    page = watched.open(named("/sites"))
+    form = page.locator("form[data-submits]:has(select[name=period])")
+    choice, shows = form.locator("select[name=period]"), form.locator("button[type=submit]")
+    assert not shows.is_visible()
+    before = page.url
+    choice.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.url == before
+    assert shows.is_visible()
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "period=" in url)
+
+
+def test_files_hold_no_formulas(troubled: Troubled) -> None:
+    frame = pd.DataFrame({"customer": ["=HYPERLINK(1)", "+1", "fair"], "usd": [-1.5, 2.0, 3.0], "=x": ["@a", None, "\tb"]})
+    rows = list(csv.reader(io.StringIO(bytes(file_of(frame, "x").body).decode())))
+    assert rows == [["customer", "usd", "'=x"], ["'=HYPERLINK(1)", "-1.5", "'@a"], ["'+1", "2.0", ""], ["fair", "3.0", "'\tb"]]
 
 
 def test_signing_in_and_out_by_keyboard(chromium: Browser, live: Live, troubled: Troubled) -> None:

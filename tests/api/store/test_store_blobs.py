@@ -81,10 +81,15 @@ def test_what_is_no_hash_never_becomes_a_path(blobs: Blobs, name: str) -> None:
 
 def test_content_that_cannot_be_read_or_written_is_named(blobs: Blobs) -> None:
     (blobs.folder / SHA[:2] / SHA).mkdir(parents=True)
-    with pytest.raises(BlobError, match=f"blob {SHA}: cannot be read: is a directory"):
+    with pytest.raises(BlobError, match=f"blob {SHA}: cannot be read: is a directory") as read:
         blobs.get(SHA)
-    with pytest.raises(BlobError, match=f"blob {SHA}: cannot be written: is a directory"):
+    with pytest.raises(BlobError, match=f"blob {SHA}: cannot be written: is a directory") as written:
         blobs.put(DATA)
+    assert read.value.away, "it may be had later"
+    assert written.value.away
+    with pytest.raises(BlobError) as missing:
+        blobs.get("0" * 64)
+    assert not missing.value.away
     assert files(blobs) == []
 
 

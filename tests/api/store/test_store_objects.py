@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from api.keys import Role
 from api.store import BlobError, ConflictError, NotFoundError, StaleError, Store
 from api.store.tables import AuditEntry, Dataset, Line, Scenario
+from models.dataset import COLUMNS
 from tests.api.store.support import Clock, NewRun, at_once
 from tests.factories import small_dataset
 
@@ -70,6 +71,72 @@ def test_dataset_without_content_is_named(store: Store, dataset: Dataset) -> Non
         store.datasets.load(dataset.id)
     with pytest.raises(NotFoundError, match="no dataset 'nope'"):
         store.datasets.load("nope")
+
+
+def test_what_lists_tell_of_a_dataset_is_stored(store: Store, dataset: Dataset) -> None:
+    given = small_dataset()
+    (row,) = store.datasets.list().items
+    assert row.tables == {name: len(given.table_rows(name)) for name in COLUMNS if given.table_rows(name)}
+    assert row.tables["sites"] == 2
+    assert row.warnings == [{"pointer": w.pointer, "message": str(w), "code": w.code or "warning"} for w in given.warnings]
+
+
+def test_what_an_earlier_version_did_not_note_is_filled_in_where_it_can_be_read(store: Store, dataset: Dataset) -> None:
+    damaged = store.datasets.put(small_dataset(name="damaged"), "anna")
+    wanted = store.datasets.get(dataset.id).tables
+    with store.database.writing() as session:
+        session.execute(update(Dataset).values(tables=None, warnings=None))
+    store.blobs.delete(damaged.blob)
+    store.datasets.fill()
+    assert {row.id: row.tables for row in store.datasets.list().items} == {damaged.id: None, dataset.id: wanted}
+    assert store.datasets.put(small_dataset(name="damaged"), "anna").tables == wanted, "sent again, it is known"
+
+
+def test_a_line_gets_its_first_baseline_once(store: Store, dataset: Dataset, new_run: NewRun) -> None:
+    line, first, second = store.lines.create("A", dataset.id), new_run(), new_run()
+    other = store.datasets.put(small_dataset(name="other"), "anna")
+    assert not store.lines.begin(line.id, first.id, other.id), "a plan of another dataset"
+    assert store.lines.begin(line.id, first.id, dataset.id)
+    assert not store.lines.begin(line.id, second.id, dataset.id)
+    found = store.lines.get("A")
+    assert (found.run_id, found.version, found.changes) == (first.id, 2, [])
+
+
+def test_a_line_knows_what_its_baseline_contains(store: Store, dataset: Dataset, new_run: NewRun) -> None:
+    line = store.lines.create("A", dataset.id, new_run().id, [{"type": "a"}])
+    assert store.lines.get("A").changes == [{"type": "a"}]
+    assert store.lines.update(line.id, 1, name="B").changes == [{"type": "a"}]
+    assert store.lines.update(line.id, 2, changes=[]).changes == []
+
+
+def test_whoever_takes_any_version_changes_it(store: Store, dataset: Dataset) -> None:
+    line = store.lines.create("A", dataset.id)
+    assert store.lines.update(line.id, None, name="B").version == 2
+    with pytest.raises(NotFoundError, match="no plan line 'x'"):
+        store.lines.update("x", None, name="C")
+    id = store.scenarios.create("s", line_id=line.id, changes=[], created_by="anna").scenario.id
+    assert store.scenarios.revise(id, None, changes=[{"type": "a"}], created_by="anna").scenario.version == 2
+    store.scenarios.delete(id, None)
+    with pytest.raises(NotFoundError):
+        store.scenarios.delete(id, None)
+
+
+def test_revisions_come_in_pages(store: Store, dataset: Dataset) -> None:
+    line = store.lines.create("A", dataset.id)
+    id, other = (store.scenarios.create(name, line_id=line.id, changes=[], created_by="anna").scenario.id for name in "st")
+    for version in range(1, 5):
+        store.scenarios.revise(id, version, changes=[], created_by="anna")
+        store.scenarios.revise(other, version, changes=[], created_by="anna")
+    seen, cursor = [], None
+    while True:
+        page = store.scenarios.revision_page(id, cursor, 2)
+        seen += [(row.scenario_id, row.revision) for row in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == [(id, number) for number in (5, 4, 3, 2, 1)]
+    with pytest.raises(NotFoundError):
+        store.scenarios.revision_page("x")
 
 
 def test_line_is_found_by_id_and_name(store: Store, dataset: Dataset, new_run: NewRun) -> None:

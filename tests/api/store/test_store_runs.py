@@ -181,6 +181,17 @@ def test_success_has_the_plan_given_and_no_other(store: Store, new_run: NewRun) 
     assert (event.kind, event.payload, event.at) == ("end", {"state": "succeeded", "x": 1}, found.finished_at)
 
 
+def test_end_with_a_worse_plan_keeps_the_one_that_is_stored(store: Store, new_run: NewRun) -> None:
+    """A later attempt may find less than an earlier one; what is worth as much but for rounding is taken."""
+    for npv, wanted in ((4.0, (PLAN, 5.0, 10.0, 1.0)), (5.0 - 1e-9, (OTHER, 5.0 - 1e-9, 6.0, 0.2)), (6.0, (OTHER, 6.0, 6.0, 0.2))):
+        run = new_run()
+        store.runs.take(run.id)
+        store.runs.checkpoint(run.id, 1, PLAN, 5.0, 10.0, 1.0)
+        assert store.runs.finish(run.id, 1, RunState.SUCCEEDED, plan_blob=OTHER, npv_usd=npv, bound_usd=6.0, gap=0.2)
+        found = store.runs.get(run.id)
+        assert (found.plan_blob, found.npv_usd, found.bound_usd, found.gap) == wanted
+
+
 def test_failure_keeps_the_incumbent(store: Store, new_run: NewRun) -> None:
     run = new_run()
     store.runs.take(run.id)
@@ -292,6 +303,8 @@ def test_only_plans_proofs_and_evaluations_are_answers(store: Store, new_run: Ne
     assert answer(RunMode.PLAN, plan_blob=PLAN, gap=1e-6), "no search is asked for less than the smallest gap"
     assert answer(RunMode.REPAIR, plan_blob=None, gap=None, solution_status="infeasible")
     assert answer(RunMode.EVALUATE, plan_blob=None, gap=None)
+    assert answer(RunMode.EVALUATE, plan_blob=None, gap=None, solution_status="none") is None, "it was cut short"
+    assert answer(RunMode.REPAIR, plan_blob=None, gap=None, answer_blob=PLAN) is None, "what a study keeps of it is no explanation"
     assert answer(RunMode.EXPLAIN, answer_blob=PLAN)
     assert answer(RunMode.EXPLAIN, answer_blob=PLAN, stop_reason=StopReason.TIME_LIMIT) is None, "it was cut short"
     assert answer(RunMode.EXPLAIN) is None
@@ -321,6 +334,35 @@ def test_question_differs_with_all_that_can_change_its_answer() -> None:
     hashes = {question_of(**{**asked, **other}) for other in ({}, *others)}
     assert len(hashes) == 7
     assert question_of(**{**asked, "changes": [{"b": 2, "a": 1}, {"c": 3}]}) in hashes
+
+
+def test_question_differs_with_what_its_answer_has_to_say(store: Store) -> None:
+    asked: dict[str, Any] = {
+        "mode": RunMode.PLAN,
+        "base_dataset_id": "d",
+        "changes": [],
+        "baseline_run_id": None,
+        "seed": 0,
+        "code_version": "1",
+    }
+    assert question_of(**asked) == question_of(**asked, told=[]) != question_of(**asked, told=[{"code": "accepted_already"}])
+
+
+def test_changes_in_a_plan_are_those_of_all_that_it_builds_on(store: Store, new_run: NewRun) -> None:
+    first = new_run(changes=[])
+    second = new_run(changes=[{"type": "a"}, {"type": "b"}], baseline_run_id=first.id)
+    third = new_run(changes=[{"type": "c"}], baseline_run_id=second.id)
+    assert [change["type"] for change in store.runs.changes_in(third.id)] == ["a", "b", "c"]
+    assert not store.runs.changes_in(first.id)
+    with pytest.raises(NotFoundError, match="no run 'nope'"):
+        store.runs.changes_in("nope")
+
+
+def test_runs_of_studies_are_counted_apart(store: Store, new_run: NewRun) -> None:
+    new_run()
+    new_run(study_id="study", study_number=0)
+    assert store.runs.counts()[RunState.QUEUED] == 2
+    assert store.runs.counts(of_studies=False)[RunState.QUEUED] == 1
 
 
 def test_list_is_filtered(store: Store, new_run: NewRun, dataset: Dataset) -> None:

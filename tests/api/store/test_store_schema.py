@@ -172,6 +172,35 @@ def test_what_an_earlier_version_stored_is_there_after_an_upgrade(place: Place, 
         assert connection.execute(text("SELECT id, state FROM runs")).all() == [("run_1", "queued")]
 
 
+def test_lines_of_an_earlier_version_know_what_their_baselines_contain(place: Place, engine: Engine) -> None:
+    upgrade(engine, "0004")
+    run = {"state": "succeeded", "mode": "repair", "base_dataset_id": "d", "options": "{}", "question": "q", "code_version": "1"}
+    run |= {"attempt": 1, "last_event": 0, "created_at": WHEN, "updated_at": WHEN, "finished_at": WHEN, "created_by": "anna"}
+    dataset = {"id": "d", "name": "d", "created_at": WHEN, "created_by": "anna", "size_bytes": 1, "periods": 1, "sites": 1, "blob": "b"}
+    line = {"dataset_id": "d", "version": 1, "created_at": WHEN, "updated_at": WHEN}
+    rows = [
+        ("datasets", {**dataset, "derived": False}),
+        ("runs", {**run, "id": "run_1", "changes": "[]", "baseline_run_id": None}),
+        ("runs", {**run, "id": "run_2", "changes": '[{"type": "a"}, {"type": "b"}]', "baseline_run_id": "run_1"}),
+        ("runs", {**run, "id": "run_3", "changes": '[{"type": "c"}]', "baseline_run_id": "run_2"}),
+        *(("lines", {**line, "id": f"line_{n}", "name": f"{n}", "run_id": f"run_{n}" if n else None}) for n in (0, 1, 3)),
+    ]
+    with engine.begin() as connection:
+        for table, row in rows:
+            names = ", ".join(row)
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in row)})"), row)
+    store = Store.open(place.url, place.folder)
+    found = {row.name: [change["type"] for change in row.changes] for row in store.lines.list().items}
+    assert found == {"0": [], "1": [], "3": ["a", "b", "c"]}
+    assert store.datasets.get("d").tables is None, "its content can't be read"
+    store.close()
+    downgrade(engine, "0004")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id, run_id FROM lines ORDER BY id")).all() == [
+            ("line_0", None), ("line_1", "run_1"), ("line_3", "run_3"),
+        ]  # fmt: skip
+
+
 def test_schema_of_a_later_version_is_refused(place: Place, engine: Engine) -> None:
     Store.open(place.url, place.folder).close()
     with engine.begin() as connection:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.store import NotFoundError, RunState, Store
+from api.store import ConflictError, NotFoundError, RunState, Store
 from api.store.gc import collect
 from api.store.tables import Run, Study
 from tests.api.store.support import Clock, NewRun, at_once
@@ -61,6 +61,15 @@ def test_a_run_of_a_study_is_made_once(store: Store, study: Study, new_run: NewR
     assert {run.study_id for run in store.runs.list(of_studies=False).items} == {None}
     assert store.studies.counts(study.id)[RunState.QUEUED] == 2
     assert set(store.studies.open_runs(study.id)) == {other.id, made[0].id}
+
+
+def test_a_study_that_was_asked_to_stop_gets_no_run(store: Store, study: Study, new_run: NewRun) -> None:
+    """Also one that was being made at that moment: whoever has asked finds every run that there is."""
+    new_run(study_id=study.id, study_number=0)
+    store.studies.ask_stop(study.id)
+    with pytest.raises(ConflictError, match="was asked to stop"):
+        new_run(study_id=study.id, study_number=1)
+    assert len(store.studies.open_runs(study.id)) == 1
 
 
 def test_what_is_asked_one_by_one_comes_first(store: Store, study: Study, new_run: NewRun) -> None:
