@@ -67,6 +67,8 @@ class Directed:
 
     def _sign(self, row: tb.Directive) -> Floats:
         named = self._named(row.contract_id, self.facts.contract_ids)
+        if row.contract_id is None:
+            named = named[self.facts.prospect]
         return np.array([self.use.plan.signed[named].sum()], dtype=float)
 
     def _open(self, row: tb.Directive) -> Floats:

@@ -104,7 +104,7 @@ def declare(f: Formulation) -> None:
     for d in rows:
         for t in periods_of(inst, d):
             given = standing(inst, d, t)
-            keys = [key for key in decided[d.decision].get(t, []) if _named(d, key)]
+            keys = [key for key in decided[d.decision].get(t, []) if _named(d, key) and _counts(inst, d, key)]
             if keys:
                 value[d.row, t] = d.value - given
                 for kind in DecisionKind:
@@ -114,6 +114,11 @@ def declare(f: Formulation) -> None:
     for kind, found in sums.items():
         f.members(f"directed_{kind.value}", found, WIDTH[kind])
     f.param("directive_value", value)
+
+
+def _counts(inst: Instance, d: Directive, key: Index) -> bool:
+    """``sign`` without a contract counts prospects only."""
+    return d.decision is not DecisionKind.SIGN or d.contract_id is not None or key[0] in inst.prospects
 
 
 def _refuse_the_impossible(inst: Instance, d: Directive, t: int, given: float) -> None:
@@ -168,7 +173,7 @@ def _open_to(inst: Instance, d: Directive) -> Any:
                     exists |= (inst.owed[inst.contract_at[c]] > 0) & (inst.racks_most[inst.site_at[s], inst.gen_at[g]] > 0)
         return exists
     if d.decision is DecisionKind.SIGN:
-        return np.array([bool(contracts)])
+        return np.array([bool(contracts) if d.contract_id is not None else bool(inst.prospects)])
     if d.decision is DecisionKind.SERVE:
         return np.array([any(c in contracts and sites[inst.site_at[s]] for c, s in inst.choice_pairs)])
     if d.decision is DecisionKind.OPEN:

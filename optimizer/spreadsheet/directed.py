@@ -89,7 +89,7 @@ class Directed:
     def _sign(self, row: tb.Directive) -> None:
         if row.contract_id is None:
             if row.rule is not tb.Rule.MIN:
-                self.most_signed = min(self.most_signed, row.value - (len(self.inst.contracts) - len(self.inst.prospects)))
+                self.most_signed = min(self.most_signed, row.value)
         elif row.rule is not tb.Rule.MAX and row.value > 0.5:
             self.signed.add(row.contract_id)
         elif row.rule is not tb.Rule.MIN and row.value < 0.5:

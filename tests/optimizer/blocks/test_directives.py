@@ -97,13 +97,3 @@ def test_what_lies_before_the_horizon_is_ignored(decision: str) -> None:
     for last in ("2025-Q4", "2025-Q3", "2024-Q4", "0001-Q1"):
         assert npv(**one(), **directive("max", decision, 0, to_period=last)) == pytest.approx(332_000)
         assert npv(sites=[{"site_id": "a"}], **directive("min", decision, 1_000, to_period=last)) == pytest.approx(racks(10, 8760))
-
-
-def test_signatures_of_all_contracts_are_counted_where_none_is_named() -> None:
-    """A firm contract and a prospect: at most one of both means that the prospect is declined, and none can't be."""
-    both = [{"contract_id": "c"}, {"contract_id": "d", "status": "prospect"}]
-    supply = [{"gen_id": "h100", "racks": 20}]
-    assert npv(**one(), contracts=both, supply=supply, **directive("max", "sign", 2)) == pytest.approx(2 * 332_000)
-    assert npv(**one(), contracts=both, supply=supply, **directive("max", "sign", 1)) == pytest.approx(332_000)
-    with pytest.raises(InfeasibleError, match="directive 1"):
-        npv(**one(), contracts=both, supply=supply, **directive("max", "sign", 0))
