@@ -118,14 +118,13 @@ class Record:
             if bound > self.bound:
                 self.bound = min(bound, self.best_objective)
 
-    def offer(self, x: Floats, phase: str, control: Control | None = None) -> bool:
-        """Take a solution if, made exact, it is better than the best.
+    def offer(self, x: Floats, phase: str) -> bool:
+        """Take a solution if, made exact, it is better than the best; also when time is up, so that a plan at hand is not lost.
 
         Args:
             x: only its whole numbers count; shape (columns,).
-            control: deadline and stop of making it exact; none if not given.
         """
-        found = exact(self.matrix, x, self.seed, control)
+        found = exact(self.matrix, x, self.seed)
         return found is not None and self.accept(found, phase)
 
     def accept(self, x: Floats, phase: str) -> bool:

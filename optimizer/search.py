@@ -57,13 +57,13 @@ def search(record: Record, starts: Sequence[Floats] = (), without: frozenset[str
         raise ValueError(f"no such ingredient: {', '.join(sorted(unknown))}; there are {', '.join(INGREDIENTS)}")
     if record.matrix.a.nnz <= SMALL:
         for start in starts:
-            record.offer(start, "plan to start from", record.control)
+            record.offer(start, "plan to start from")
         _small(record)
         return
     count = 1 if "workers" in without else max(1, record.threads)
     with Pool(record.instance, record.matrix, count, record.seed, record.control, without) as pool:
         for start in starts:
-            record.offer(start, "plan to start from", record.control)
+            record.offer(start, "plan to start from")
         if not record.control.over:
             Rounds(record, pool, without).run()
     record.log("end of search")
