@@ -69,7 +69,7 @@ class StorageError(Exception):
     """The place to read from or write to failed (disk full, permission, device); nothing half-written is left."""
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """The known spelling nearest to ``word``, or an empty text if none is near."""
-    found = difflib.get_close_matches(word, [str(k) for k in known], n=1, cutoff=0.6)
+def closest(word: str, known: Iterable[str], alike: float = 0.6) -> str:
+    """The known spelling nearest to ``word``, or an empty text if none is as much ``alike``, 0 to 1."""
+    found = difflib.get_close_matches(word, [str(k) for k in known], n=1, cutoff=alike)
     return found[0] if found else ""

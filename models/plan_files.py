@@ -30,6 +30,7 @@ from models.faults import Fault, InputError, PlanError, closest
 from models.files.archive import DAMAGED
 from models.files.atomic import staged_folder, storage, write_bytes
 from models.files.csv_folder import decode, ignored, load_file, parse_csv
+from models.files.formats import asked_format
 from models.plan import NPV_TERMS, PLAN_COLUMNS, Plan, SolutionStatus, Summary
 from models.plan_cells import EVENTS, FILE_COLUMNS, FrameReader, frame_type, plain_columns
 from models.plan_workbook import parse_workbook, workbook_bytes
@@ -118,19 +119,12 @@ def _files(summary: Summary, columns: Mapping[str, Mapping[str, list[Any]]], for
 
 
 def format_of(target: Path, format: str | None) -> str:
-    """The format asked for, else the one that the ending of ``target`` says; a name without a known ending is a folder.
+    """The format to write in (:func:`models.files.formats.asked_format`).
 
     Raises:
         InputError: there is no such format.
     """
-    ending = target.suffix.lower()
-    if format is None:
-        if ending in _NOT_FOLDERS:
-            raise InputError([_fault(str(target), f"unknown format {ending}", "unknown_format", "a folder, .xlsx or .parquet")])
-        return ending[1:] if ending in (".xlsx", ".parquet") else "csv"
-    if format not in FORMATS:
-        raise InputError([_fault(str(target), f"unknown format {format!r}", "unknown_format", ", ".join(FORMATS))])
-    return format
+    return asked_format(target, format, FORMATS, _NOT_FOLDERS)
 
 
 def _fault(label: str, problem: str, code: str, allowed: str = "", suggestion: str = "", **place: str) -> Fault:

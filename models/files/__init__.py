@@ -12,6 +12,7 @@ from models.faults import DatasetError, Fault, InputError, closest
 from models.files.archive import parse_archive
 from models.files.atomic import storage, write_bytes, write_folder
 from models.files.csv_folder import FILES, SETTINGS_FILE, file_fault, folder_files, ignored, load_file, read_folder
+from models.files.formats import asked_format
 from models.files.json_file import dataset_from_bytes, dataset_to_bytes, json_bytes, parse_json, raw_from_plain
 from models.files.workbook import parse_workbook, workbook_bytes
 
@@ -99,19 +100,12 @@ def write_dataset(dataset: Dataset, path: str | os.PathLike[str], format: str | 
 
 
 def format_of(target: Path, format: str | None) -> str:
-    """The format asked for, else the one that the ending of ``target`` says; a name without a known ending is a folder.
+    """The format to write in (:func:`models.files.formats.asked_format`).
 
     Raises:
         InputError: there is no such format.
     """
-    ending = target.suffix.lower()
-    if format is None:
-        if ending in _NOT_FOLDERS:
-            raise InputError([file_fault(str(target), f"unknown format {ending}", "unknown_format", "a folder, .xlsx or .json")])
-        return ending[1:] if ending in (".xlsx", ".json") else "csv"
-    if format not in FORMATS:
-        raise InputError([file_fault(str(target), f"unknown format {format!r}", "unknown_format", ", ".join(FORMATS))])
-    return format
+    return asked_format(target, format, FORMATS, _NOT_FOLDERS)
 
 
 def _notes_of(folder: Path) -> dict[str, bytes]:
