@@ -19,6 +19,8 @@ import numpy as np
 
 from models.changes.place import PlaceForce, YesOrNo
 from models.plan import Plan
+from models.tables import ContractPrice
+from optimizer.audit import audit
 from optimizer.blocks.base import MILLION
 from optimizer.explain.ground import Ground, local_model, within
 from optimizer.highs import Control, Outcome, Program, SolverError
@@ -237,24 +239,10 @@ def _enough(ground: Ground, c: str, control: Control, threads: int) -> float | N
 
 
 def _shares_hold(ground: Ground, plan: Plan, c: str, step: float) -> bool:
-    """Whether no customer brings more than its share of a period's revenue, once a contract pays more by a step."""
-    inst = ground.instance
-    share, since = inst.settings.customer_revenue_share, inst.settings.customer_revenue_share_from
-    if share is None:
-        return True
-    delivered = plan.contracts.groupby(["contract_id", "period"])["delivered_gpus"].sum()
-    sold = plan.tables["market"].groupby("period")["revenue_usd"].sum()
-    for t in range(0 if since is None else max(0, inst.index(since)), inst.T):
-        period = inst.calendar.labels[t]
-        by_customer: dict[str, float] = {}
-        for other, row in inst.contract_rows.items():
-            price = float(inst.contract_price[inst.contract_at[other], t]) + (step if other == c else 0.0)
-            usd = price * float(inst.hours[t]) * float(delivered.get((other, period), 0.0))
-            by_customer[row.customer] = by_customer.get(row.customer, 0.0) + usd
-        total = sum(by_customer.values()) + float(sold.get(period, 0.0))
-        if max(by_customer.values(), default=0.0) > share * total + 1e-6 * max(MILLION, total):
-            return False
-    return True
+    """Whether no customer brings more than its share of a period's revenue, once a contract pays more by a step: asked of the audit."""
+    rows = ground.dataset.rows(ContractPrice)
+    dearer = [row.model_copy(update={"usd_per_gpu_hour": row.usd_per_gpu_hour + step}) if row.contract_id == c else row for row in rows]
+    return "customer_share" not in audit(ground.dataset.replace(contract_prices=dearer), plan).violated
 
 
 def discounted_hours(ground: Ground, plan: Plan, c: str) -> float:

@@ -141,32 +141,22 @@ def test_only_where_answers_lose_enough_other_sites_are_looked_for(
     assert search.solve().objective == pytest.approx(search.best.objective, rel=1e-9)
 
 
-@pytest.mark.parametrize("loss", [-1.0, 10.0])
-def test_sites_are_exchanged_again_only_then(seeds: list[int], monkeypatch: pytest.MonkeyPatch, loss: float) -> None:
+@pytest.mark.parametrize(("signs", "loss", "runs"), [(True, -1.0, [False, True]), (True, 10.0, [False]), (False, -1.0, [False])])
+def test_polishing_signs_and_exchanges_sites_again_where_that_loses_enough(
+    seeds: list[int], monkeypatch: pytest.MonkeyPatch, signs: bool, loss: float, runs: list[bool]
+) -> None:
+    """Whether contracts were signed at each descent; polished once more, they stay signed and there is one."""
     monkeypatch.setattr(sites, "LOSS", loss)
-    runs: list[bool] = []
+    found: list[bool] = []
     run = SiteSwaps.run
-    monkeypatch.setattr(SiteSwaps, "run", lambda swaps: (runs.append(swaps.search.signed is not None), run(swaps))[1])
-    _, search = begun(seeds[0])
-    search.signs = True
-    search.polish()
-    assert runs == ([False, True] if loss < 0 else [False])
-    assert search.signed is not None
-
-
-@pytest.mark.parametrize("signs", [True, False])
-def test_polishing_signs_and_goes_on(seeds: list[int], signs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sites, "LOSS", -1.0)
-    runs: list[bool] = []
-    run = SiteSwaps.run
-    monkeypatch.setattr(SiteSwaps, "run", lambda swaps: (runs.append(swaps.search.signed is not None), run(swaps))[1])
+    monkeypatch.setattr(SiteSwaps, "run", lambda swaps: (found.append(swaps.search.signed is not None), run(swaps))[1])
     _, search = begun(seeds[0])
     search.signs = signs
     search.polish()
-    assert runs == ([False, True] if signs else [False])
+    assert found == runs
+    assert (search.signed is not None) is signs
     search.polish()
-    assert runs[-1] is signs
-    assert len(runs) == (3 if signs else 2)
+    assert found == [*runs, signs]
 
 
 def test_a_draw_that_is_no_better_leaves_the_answers(seeds: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
