@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 
 from api import keys
@@ -15,6 +14,7 @@ from api.events import Broadcast
 from api.exports import Exports
 from api.keys import NewKey, Role
 from api.metrics import STORED
+from api.outcomes import is_first_plan
 from api.problems import FaultItem, ProblemError, check_time_limit, faults_problem
 from api.recent import Recent
 from api.schemas.runs import RunRequest
@@ -22,7 +22,7 @@ from api.sessions import Sessions
 from api.settings import Settings
 from api.store import FINAL_STATES, NotFoundError, RunMode, RunState, Saved, Store, question_of
 from api.studies import Studies
-from api.supervisor import RETRY_SEED, Supervisor, is_first_plan
+from api.supervisor import RETRY_SEED, Supervisor
 from api.version import VERSION
 from batch.engine import Job
 from models.changes import Applied, Change, ChangeError, Where, apply, read_changes
@@ -447,8 +447,7 @@ def _unknown(code: str, what: str, given: str, pointer: str, ids: Iterable[str] 
     said = f"there is no {what} {given}"
     if not pointer:
         return ProblemError(404, code, said)
-    alike = get_close_matches(given, ids, n=1, cutoff=ALIKE)
-    near = alike[0] if alike else (names or {}).get(closest(given, names or {}), "")
+    near = closest(given, ids, ALIKE) or (names or {}).get(closest(given, names or {}), "")
     item = FaultItem(pointer=pointer, message=said, code="unknown_id", value=given[:80], suggestion=near or None)
     return ProblemError(404, code, f"{said}; did you mean {near}?" if near else said, [item])
 

@@ -21,13 +21,14 @@ from sqlalchemy import exc
 
 from api.events import FINAL, Broadcast, Event
 from api.metrics import CRASHES, RUN_SECONDS, RUNS, SOLVING, WAITING
+from api.outcomes import answer_of, figures_of, is_first_plan, with_kept
 from api.settings import Settings
-from api.store import FINAL_STATES, NO_SOLUTION, BlobError, RunMode, RunState, Store, StoreError
+from api.store import FINAL_STATES, BlobError, RunMode, RunState, Store, StoreError
 from api.store.runs import margin
 from batch.engine import Ended, Engine, Fate, Job
 from batch.engine.job import Failure
 from models.faults import InputError
-from models.plan import SolutionStatus, StopReason, relative_gap, status_of
+from models.plan import StopReason
 from models.plan_files import plan_from_bytes
 
 RETRIES = 1
@@ -404,18 +405,7 @@ class Supervisor:
                 raise
             log.exception("a stored plan can't be read", run_id=run.id)
             return None
-        # The attempts have asked the same, so that a bound of either holds for both.
-        bounds = [bound for bound in (run.bound_usd, found.bound_usd, summary.get("bound_usd")) if bound is not None]
-        bound = max(min(bounds), run.npv_usd) if bounds else None
-        gap = None if bound is None else relative_gap(bound, run.npv_usd)
-        status = SolutionStatus.FEASIBLE if gap is None else status_of(gap, run.options["gap"] or 0.0)
-        told = {
-            **found.model_dump(mode="json"), "npv_usd": run.npv_usd, "bound_usd": bound, "gap": gap, "status": status.value,
-            "stop_reason": summary.get("stop_reason") or outcome.get("stop_reason"),
-        }  # fmt: skip
-        base = outcome.get("baseline_npv_usd")
-        rest = {name: value for name, value in outcome.items() if name != "failure"}
-        return {**rest, "summary": told, **({} if base is None else {"difference_usd": run.npv_usd - base}), "from_checkpoint": True}
+        return with_kept(run, found, outcome)
 
     async def _explained(self, run: Any, attempt: int, outcome: dict[str, Any]) -> None:
         """Write the end of an explanation; one that was stopped without an answer is cancelled."""
@@ -461,11 +451,11 @@ class Supervisor:
         run_id = run.id
         if run.study_id is not None and state is not RunState.CANCELLED:
             explanation = await asyncio.to_thread(self._entry, run, outcome, plan, problem)
-        found = _found(state, outcome)
+        found = figures_of(state, outcome)
         event = {"status": found["solution_status"], **{name: found[name] for name in ("stop_reason", "npv_usd", "bound_usd", "gap")}}
         try:
             number = await asyncio.to_thread(
-                self.store.runs.finish, run_id, attempt, state, **found, answer=_answer(run, outcome), problem=problem, plan_blob=plan,
+                self.store.runs.finish, run_id, attempt, state, **found, answer=answer_of(run, outcome), problem=problem, plan_blob=plan,
                 answer_blob=explanation, event=event,
             )  # fmt: skip
         except AWAY:  # it may be written all the same, where only the database's answer was lost
@@ -535,34 +525,3 @@ class Supervisor:
         for row in events:
             if row.kind == FINAL:
                 self.broadcast.publish(run_id, Event(row.number, row.kind, row.at.isoformat(), row.payload))
-
-
-def is_first_plan(run: Any) -> bool:
-    """Whether the plan of a run can be the first baseline of a plan line: of the dataset as it is, and held to nothing else."""
-    asked = run.mode is RunMode.PLAN and not run.changes and not run.options.get("most")
-    return asked and run.state is RunState.SUCCEEDED and run.plan_blob is not None
-
-
-def _answer(run: Any, outcome: dict[str, Any]) -> dict[str, Any]:
-    """What is stored of an answer: what was known when it was asked, and what was found; warnings of the service's own stay."""
-    known = run.answer or {}
-    found = {name: value for name, value in outcome.items() if name not in ("failure", "dataset")}
-    if "warnings" in found:
-        found["warnings"] = [*known.get("own_warnings", []), *found["warnings"]]
-    return {**known, **found}
-
-
-def _found(state: RunState, outcome: dict[str, Any]) -> dict[str, Any]:
-    """Status, reason and figures of what was found, as the store has them."""
-    nothing = {"solution_status": None, "stop_reason": None, "npv_usd": None, "bound_usd": None, "gap": None}
-    if state is not RunState.SUCCEEDED:
-        return nothing
-    summary = outcome.get("summary")
-    if summary is not None:
-        names = ("stop_reason", "npv_usd", "bound_usd", "gap")
-        return {"solution_status": summary["status"], **{name: summary[name] for name in names}}
-    kind = (outcome.get("failure") or {}).get("kind")
-    status = SolutionStatus.INFEASIBLE.value if kind == Failure.INFEASIBLE else None
-    if kind == Failure.NO_PLAN or outcome.get("from_checkpoint"):
-        status = NO_SOLUTION
-    return {**nothing, "solution_status": status, "stop_reason": outcome.get("stop_reason")}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from api import explaining
+from api.outcomes import answer_of
 from api.problems import ProblemError
 from api.routes import demo, lines
 from api.schemas.explanations import ConflictRequest, PricesRequest
@@ -151,13 +152,11 @@ def test_a_line_keeps_the_changes_of_its_baselines_and_a_scenario_does_not_make_
 
 def test_a_warning_of_the_service_is_there_when_the_run_has_ended(service: Service) -> None:
     """The worker tells the warnings of the changes that it makes, and knows no others."""
-    from api import supervisor
-
     run = planned(service)
     service.store.scenarios.create("half", line_id=run.line_id, changes=[HALF], created_by="anna")
     accepted(service, ended(service, ask(service, line="small", changes=[HALF])))
     again = ask(service, scenario=service.store.scenarios.list().items[0].scenario.id)
-    found = supervisor._answer(again, {"warnings": [{"pointer": "/changes/0", "message": "m", "code": "overlap"}], "failure": {}})
+    found = answer_of(again, {"warnings": [{"pointer": "/changes/0", "message": "m", "code": "overlap"}], "failure": {}})
     assert [warning["code"] for warning in found["warnings"]] == ["accepted_already", "overlap"]
 
 

@@ -442,17 +442,24 @@ def test_an_end_is_told_once_though_the_store_goes_away_behind_it(
     asyncio.run(check())
 
 
+def unreadable(store: Store, errors: list[OSError]) -> tuple[Callable[[str], bytes | None], list[OSError]]:
+    """A way to read blobs that meets errors first, and those that are still to come."""
+    real = store.blobs._read
+
+    def read(sha: str) -> bytes | None:
+        if errors:
+            raise errors.pop()
+        return real(sha)
+
+    return read, errors
+
+
 def test_data_that_cannot_be_read_for_a_moment_fails_no_run_and_holds_up_no_other(
     store: Store, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervising, "READ_AGAIN", 0.5)
     monkeypatch.setattr(supervising, "IDLE", 0.05)
-    real, away = store.blobs._read, [OSError(errno.EMFILE, "Too many open files")]
-
-    def read(sha: str) -> bytes | None:
-        if away:
-            raise away.pop()
-        return real(sha)
+    read, away = unreadable(store, [OSError(errno.EMFILE, "Too many open files")])
 
     async def check() -> None:
         service, engine = await served()
@@ -475,12 +482,7 @@ def test_plan_that_cannot_be_read_for_a_moment_at_the_start_is_the_answer_later(
 ) -> None:
     monkeypatch.setattr(supervising, "READ_AGAIN", 0.05)
     monkeypatch.setattr(supervising, "IDLE", 0.05)
-    real, away = store.blobs._read, [OSError(errno.EIO, "Input/output error")] * 2
-
-    def read(sha: str) -> bytes | None:
-        if away:
-            raise away.pop()
-        return real(sha)
+    read, away = unreadable(store, [OSError(errno.EIO, "Input/output error")] * 2)
 
     async def check() -> None:
         service, engine = await served()
@@ -542,14 +544,3 @@ def test_service_ends_although_the_bell_rings_at_that_moment(store: Store, serve
         assert done, "the dispatcher goes on"
 
     asyncio.run(check())
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "reason"), [("infeasible", "infeasible", "proved_infeasible"), ("no_plan", "none", "user_stop")]
-)  # fmt: skip
-def test_an_end_without_summary_has_a_status(kind: str, status: str, reason: str) -> None:
-    """A run that was stopped before its search began, and rules that the data alone rule out, have no summary."""
-    found = supervising._found(
-        RunState.SUCCEEDED, {"plan": None, "stop_reason": reason, "failure": {"kind": kind, "detail": "", "faults": []}}
-    )
-    assert (found["solution_status"], found["stop_reason"]) == (status, reason)
